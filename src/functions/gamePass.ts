@@ -1,0 +1,7 @@
+import { gamePassContract } from '../shared/contract/gamePass.ts';
+import { serve } from '../shared/http.ts';
+import { services } from '../shared/services.ts';
+
+serve(gamePassContract, {
+  POST: async ({ body }, call) => ({ body: await services().gamePass(call, body) }),
+});

@@ -1,0 +1,10 @@
+import { serviceTicketsContract } from '../shared/contract/service.ts';
+import { serve } from '../shared/http.ts';
+import { services } from '../shared/services.ts';
+
+serve(serviceTicketsContract, {
+  GET: async (_input, call) => ({
+    body: await services().serviceTickets(call),
+    headers: { 'cache-control': 'no-store' },
+  }),
+});

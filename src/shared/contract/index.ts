@@ -1,0 +1,15 @@
+import { entitlementsContract } from './entitlements.ts';
+import { gamePassContract } from './gamePass.ts';
+import type { HttpContract } from './route.ts';
+import { healthContract, openapiContract, serviceTicketsContract } from './service.ts';
+import { storeIdsContract } from './storeIds.ts';
+
+/** Every HTTP function of the suite, in the order of http-api.md 2. */
+export const contracts: readonly HttpContract[] = [
+  storeIdsContract,
+  entitlementsContract,
+  gamePassContract,
+  serviceTicketsContract,
+  healthContract,
+  openapiContract,
+];

@@ -1,0 +1,45 @@
+import type { Call } from '../call.ts';
+import { inParallel } from '../inParallel.ts';
+import { faultFields } from '../log.ts';
+import type { OrderLinesTable, SeenProduct } from '../state/orderLines.ts';
+import { within } from '../within.ts';
+import type { Collected } from './collect.ts';
+
+const consumableKinds = new Set(['Consumable', 'UnmanagedConsumable']);
+const width = 16;
+const budgetMs = 5000;
+/** What is known to be stored, so that the same is not written with every query. */
+const memoryBound = 50_000;
+
+/** Remembers whose the products are that a query showed; never fails the query (http-api.md 2.2). */
+export type Remember = (call: Call, userId: string, found: Collected[]) => Promise<void>;
+
+export function rememberSeen(table: OrderLinesTable): Remember {
+  const stored = new Set<string>();
+  return async (call, userId, found) => {
+    const fresh = found.flatMap((one) => seenIn(userId, one)).filter((seen) => !stored.has(JSON.stringify(seen)));
+    if (fresh.length === 0) return;
+    try {
+      await within(budgetMs, 'remembering', () =>
+        inParallel(fresh, width, async (seen) => {
+          await table.remember(seen);
+          if (stored.size >= memoryBound) stored.clear();
+          stored.add(JSON.stringify(seen));
+        }),
+      );
+    } catch (fault) {
+      call.log('error', 'entitlements.notRemembered', { products: fresh.length, ...faultFields(fault) });
+    }
+  };
+}
+
+/** The rows of one item: by its order, by its recurrence, or none for consumables. */
+export function seenIn(userId: string, { item, account = 'default' }: Collected): SeenProduct[] {
+  const { productId, transactionId: orderId, recurrenceData: recurrenceId } = item;
+  if (consumableKinds.has(item.productKind ?? item.productType ?? '')) return [];
+  const of = { userId, account, productId };
+  return [
+    ...(orderId ? [{ ...of, cause: { orderId } }] : []),
+    ...(typeof recurrenceId === 'string' && recurrenceId !== '' ? [{ ...of, cause: { recurrenceId } }] : []),
+  ];
+}

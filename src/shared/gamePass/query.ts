@@ -1,0 +1,58 @@
+import type { Call, Clock } from '../call.ts';
+import type { GamePass, GamePassQuery, Tier } from '../contract/gamePass.ts';
+import { collectItems } from '../entitlements/collect.ts';
+import { entitlementOf, withoutDuplicates } from '../entitlements/entitlement.ts';
+import type { Entra } from '../identity/entra.ts';
+import type { CollectionsApi } from '../store/collections.ts';
+import type { Keyring } from '../storeIds/keyring.ts';
+
+/** The product id of each tier (store-api.md 2.2). */
+const tierProducts: Record<Tier, string> = {
+  Console: 'CFQ7TTC0K6L8',
+  Starter: 'CFQ7TTC10QFD',
+  PC: 'CFQ7TTC0KGQ8',
+  Essential: 'CFQ7TTC0K5DJ',
+  Premium: 'CFQ7TTC0P85B',
+  Ultimate: 'CFQ7TTC0KHS0',
+};
+
+export type QueryGamePass = (call: Call, query: GamePassQuery) => Promise<GamePass>;
+
+export interface GamePassParts {
+  clock: Clock;
+  sandbox: string;
+  entra: Entra;
+  keyring: Keyring;
+  collections: CollectionsApi;
+}
+
+/** The Game Pass tiers that a player has now (http-api.md 2.3). */
+export function gamePassQuery(parts: GamePassParts): QueryGamePass {
+  return async (call, query) => {
+    const wanted = [...new Set(query.tiers)];
+    const askers =
+      query.collectionsId !== undefined
+        ? [parts.keyring.raw(query.collectionsId, 'collections')]
+        : await parts.keyring.held(call, query.userId ?? '', query.account ?? 'default', 'collections');
+    const found = await collectItems(call, parts, askers, {
+      api: 'v9',
+      products: wanted.map((tier) => ({ productId: tierProducts[tier] })),
+      validity: 'Valid',
+      excludeDuplicates: true,
+      sandbox: query.sandbox ?? parts.sandbox,
+    });
+    const active = withoutDuplicates(
+      found.map(({ item }) => ({ ...entitlementOf(item, undefined), skuId: null })),
+    ).filter(({ status }) => status === 'Active');
+    const tiers = wanted.flatMap((tier) => {
+      const pass = active.find(({ productId }) => productId === tierProducts[tier]);
+      if (!pass) return [];
+      return [{ tier, productId: pass.productId, since: pass.startsAt, recurrenceId: pass.recurrenceId }];
+    });
+    return {
+      subscribed: tiers.some(({ tier }) => tier !== 'Starter'),
+      tiers,
+      queriedAt: new Date(parts.clock.now()).toISOString(),
+    };
+  };
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import type { z } from 'zod';
+import { type Call, systemClock } from './call.ts';
+import type { HttpContract, Method, Operation } from './contract/route.ts';
+import { bodyOf, fieldErrors, invalid, isEmptyBody, queryOf } from './input.ts';
+import { faultFields, type Log, type LogLevel, structuredLog } from './log.ts';
+import { Problem, problemCodes } from './problem.ts';
+
+/** What is left for the work when an answer is due within 60 s: the rest is for reading the request and writing the answer. */
+const workMs = 50_000;
+const chosenCorrelationId = /^[\x21-\x7e]{1,128}$/;
+
+type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<string, never>;
+
+/** What a handler gets of the request, parsed by the schemas of its operation. */
+export interface Input<Op extends Operation> {
+  path: Op extends { path: infer Schema } ? Parsed<Schema> : Record<string, never>;
+  query: Op extends { query: infer Schema } ? Parsed<Schema> : Record<string, never>;
+  body: Op extends { body: infer Schema } ? Parsed<Schema> : Record<string, never>;
+}
+
+export interface Answer {
+  /** Default 200. */
+  status?: number;
+  headers?: Record<string, string>;
+  /** Sent as JSON; absent for 204. */
+  body?: unknown;
+}
+
+type OperationOf<Contract extends HttpContract, Verb> = Extract<Contract['operations'][number], { method: Verb }>;
+
+type Handlers<Contract extends HttpContract> = {
+  [Verb in Contract['operations'][number]['method']]: (
+    input: Input<OperationOf<Contract, Verb>>,
+    call: Call,
+  ) => Promise<Answer>;
+};
+
+/** Registers the function of a contract: the one boundary that parses requests and turns failures into answers (http-api.md 1). */
+export function serve<const Contract extends HttpContract>(contract: Contract, handlers: Handlers<Contract>): void {
+  app.http(contract.name, {
+    route: contract.route,
+    authLevel: contract.authLevel,
+    methods: contract.operations.map((operation) => operation.method),
+    handler: async (request, context) => {
+      const started = Date.now();
+      const call = callOf(request, context);
+      const answer = await respond(contract, handlers, request, call);
+      call.log('info', 'request', { function: contract.name, status: answer.status, ms: Date.now() - started });
+      return answer;
+    },
+  });
+}
+
+function callOf(request: HttpRequest, context: InvocationContext): Call {
+  const chosen = request.headers.get('x-correlation-id') ?? '';
+  const correlationId = chosenCorrelationId.test(chosen) ? chosen : randomUUID();
+  return {
+    correlationId,
+    log: structuredLog(writerOf(context), correlationId),
+    deadline: systemClock.now() + workMs,
+  };
+}
+
+/** The host's log as one function of the level. */
+export function writerOf(context: InvocationContext): (level: LogLevel, line: string) => void {
+  return (level, line) => context[level](line);
+}
+
+async function respond<Contract extends HttpContract>(
+  contract: Contract,
+  handlers: Handlers<Contract>,
+  request: HttpRequest,
+  call: Call,
+): Promise<HttpResponseInit & { status: number }> {
+  try {
+    const operation = contract.operations.find(({ method }) => method === request.method);
+    if (!operation) throw new Problem('not_found', 'There is no such operation.');
+    const input = await inputOf(operation, request);
+    const handler = handlers[request.method as keyof Handlers<Contract>] as (
+      input: Input<Operation>,
+      call: Call,
+    ) => Promise<Answer>;
+    const { status = 200, headers = {}, body } = await handler(input, call);
+    return {
+      status,
+      headers: {
+        ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
+        'x-correlation-id': call.correlationId,
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    };
+  } catch (fault) {
+    return problemAnswer(fault, call);
+  }
+}
+
+async function inputOf(operation: Operation, request: HttpRequest): Promise<Input<Operation>> {
+  const method = request.method as Method;
+  const raw = {
+    body: await bodyOf(request, method),
+    path: { ...request.params },
+    query: queryOf(request, operation),
+  };
+  const parse = (part: keyof typeof raw) => {
+    const parsed = operation[part]?.safeParse(raw[part]);
+    if (parsed && !parsed.success) throw invalid(fieldErrors(part, parsed.error));
+    return parsed?.data ?? {};
+  };
+  if (operation.body === undefined && !isEmptyBody(raw.body))
+    throw invalid([{ path: '/body', message: 'this route takes no body' }]);
+  return { path: parse('path'), query: parse('query'), body: parse('body') } as Input<Operation>;
+}
+
+function problemAnswer(fault: unknown, call: Call): HttpResponseInit & { status: number } {
+  const problem =
+    fault instanceof Problem
+      ? fault
+      : new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
+  logProblem(problem, call.log);
+  const { errors, retryAfterSeconds, store } = problem.details;
+  return {
+    status: problem.status,
+    headers: {
+      'content-type': 'application/problem+json; charset=utf-8',
+      'x-correlation-id': call.correlationId,
+      ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+    },
+    body: JSON.stringify({
+      type: `/problems/${problem.code}`,
+      title: problemCodes[problem.code][1],
+      status: problem.status,
+      detail: problem.message,
+      code: problem.code,
+      correlationId: call.correlationId,
+      ...(errors && { errors }),
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      ...(store && { store }),
+    }),
+  };
+}
+
+function logProblem(problem: Problem, log: Log): void {
+  const level = problem.code === 'internal' ? 'error' : problem.status >= 500 ? 'warn' : 'info';
+  log(level, 'problem', {
+    code: problem.code,
+    ...(problem.code !== 'invalid_request' && { detail: problem.message }),
+    ...(problem.details.store && {
+      storeStatus: problem.details.store.status,
+      storeCode: problem.details.store.code,
+      storeCorrelationId: problem.details.store.correlationId,
+      cv: problem.details.store.cv,
+    }),
+    ...(problem.details.cause !== undefined && faultFields(problem.details.cause)),
+  });
+}

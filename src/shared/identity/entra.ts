@@ -1,0 +1,138 @@
+import {
+  type AccessToken,
+  AuthenticationError,
+  ClientAssertionCredential,
+  ClientSecretCredential,
+  ManagedIdentityCredential,
+} from '@azure/identity';
+import type { Clock } from '../call.ts';
+import type { Config } from '../config.ts';
+import { faultFields, type Log } from '../log.ts';
+import { Problem } from '../problem.ts';
+import { SingleFlight } from '../singleFlight.ts';
+import { within } from '../within.ts';
+import type { Secrets } from './secrets.ts';
+
+/** The audiences of store-api.md 1.1. `service` never leaves this process but to the Store. */
+const scopes = {
+  service: 'https://onestore.microsoft.com/.default',
+  collections: 'https://onestore.microsoft.com/b2b/keys/create/collections/.default',
+  purchase: 'https://onestore.microsoft.com/b2b/keys/create/purchase/.default',
+} as const;
+export type Audience = keyof typeof scopes;
+
+const assertionScope = 'api://AzureADTokenExchange/.default';
+const mintMs = 10_000;
+/** The C# client counts a token with less left as expired (store-api.md 1.1); here it still serves while a new one is had. */
+const refreshEarlyMs = 5 * 60_000;
+/** Less than this does not last until the Store has looked at it. */
+const unusableMs = 30_000;
+const refreshPauseMs = 10_000;
+
+export interface Token {
+  token: string;
+  /** Epoch ms. */
+  expiresAt: number;
+}
+
+export interface Entra {
+  /** From memory while it lasts. @throws Problem store_unauthorized (Entra refuses), unavailable (not reached) */
+  token(audience: Audience, log: Log): Promise<Token>;
+  /** Forgets this very token, if it is still the one in use: the Store refused it. */
+  invalidate(audience: Audience, token: string): void;
+  /** A token that is asked of Entra now; replaces the one in memory. */
+  mint(audience: Audience, log: Log): Promise<Token>;
+}
+
+/** Asks Entra for one token of the publisher's app. */
+export type MintToken = (scope: string, log: Log, signal: AbortSignal) => Promise<AccessToken>;
+
+/** The publisher's app by federated managed identity, or by the secret in Key Vault, read again when Entra refuses it. */
+export function publisherMint(config: Config, secrets: Secrets, options: object = {}): MintToken {
+  const { tenantId, clientId, clientSecretName, managedIdentityClientId } = config.entra;
+  const credentialOptions = {
+    authorityHost: config.entra.authorityHost,
+    disableInstanceDiscovery: !config.entra.instanceDiscovery,
+    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
+    ...options,
+  };
+  if (managedIdentityClientId !== undefined) {
+    const managed = new ManagedIdentityCredential({ clientId: managedIdentityClientId });
+    return (scope, _log, signal) => {
+      const assertion = async () => (await managed.getToken(assertionScope, { abortSignal: signal })).token;
+      // A new credential each time: this class keeps tokens in memory, and what the Store refused must not come back from there.
+      return new ClientAssertionCredential(tenantId, clientId, assertion, credentialOptions).getToken(scope, {
+        abortSignal: signal,
+      });
+    };
+  }
+  const withSecret = (scope: string, secret: string, signal: AbortSignal) =>
+    new ClientSecretCredential(tenantId, clientId, secret, credentialOptions).getToken(scope, { abortSignal: signal });
+  return async (scope, log, signal) => {
+    const known = await secrets.newest(clientSecretName, log);
+    try {
+      return await withSecret(scope, known.value, signal);
+    } catch (fault) {
+      if (!isRefusal(fault)) throw fault;
+      const current = await secrets.reread(clientSecretName, log);
+      if (current.version === known.version) throw fault;
+      return await withSecret(scope, current.value, signal);
+    }
+  };
+}
+
+/** Whether Entra answered and said no, as opposed to not answering. */
+function isRefusal(fault: unknown): boolean {
+  return (
+    fault instanceof AuthenticationError &&
+    fault.statusCode >= 400 &&
+    fault.statusCode < 500 &&
+    fault.statusCode !== 429
+  );
+}
+
+export function cachedEntra(mintToken: MintToken, clock: Clock): Entra {
+  const current = new Map<Audience, Token & { refreshAfter: number }>();
+  const flights = new SingleFlight<Token>();
+
+  const mint = (audience: Audience, log: Log): Promise<Token> =>
+    flights.run(audience, async () => {
+      try {
+        const minted = await within(mintMs, 'Entra', (signal) => mintToken(scopes[audience], log, signal));
+        const token = { token: minted.token, expiresAt: minted.expiresOnTimestamp };
+        current.set(audience, { ...token, refreshAfter: token.expiresAt - refreshEarlyMs });
+        return token;
+      } catch (cause) {
+        throw entraProblem(audience, cause, log);
+      }
+    });
+
+  return {
+    mint,
+    invalidate(audience, token) {
+      if (current.get(audience)?.token === token) current.delete(audience);
+    },
+    async token(audience, log) {
+      const known = current.get(audience);
+      const now = clock.now();
+      if (!known || now >= known.expiresAt - unusableMs) return mint(audience, log);
+      if (now >= known.refreshAfter) {
+        known.refreshAfter = now + refreshPauseMs;
+        mint(audience, log).catch(() => log('warn', 'entra.refreshFailed', { audience, expiresAt: known.expiresAt }));
+      }
+      return known;
+    },
+  };
+}
+
+function entraProblem(audience: Audience, cause: unknown, log: Log): Problem {
+  if (cause instanceof Problem) return cause;
+  log('warn', 'entra.failed', { audience, ...faultFields(cause) });
+  return isRefusal(cause)
+    ? new Problem(
+        'store_unauthorized',
+        'Entra refuses the identity of this service: check tenant, client and secret.',
+        { cause },
+      )
+    : new Problem('unavailable', 'Entra could not be reached.', { retryAfterSeconds: 5, cause });
+}

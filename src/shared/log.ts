@@ -1,0 +1,40 @@
+export type LogLevel = 'info' | 'warn' | 'error';
+export type LogFields = Record<string, string | number | boolean | null | undefined>;
+
+/** Writes one structured line. Fields are counts, codes and ids; never a key, token, secret or body. */
+export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
+
+const longest = 500;
+/** JWTs (three base64url parts), SAS signatures, XBL tokens, Authorization values: a last net under the rule that nobody logs them. */
+const secretShapes = [
+  /eyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
+  /\b(sig|client_secret|client_assertion|code)=[^&\s"]+/gi,
+  /\bXBL3\.0 x=[^\s"]+/g,
+  /\bBearer\s+[\w.~+/=-]+/gi,
+  /\bwhsec_[\w+/=-]+/g,
+];
+
+/** Cuts a text to a loggable length and blanks out whatever looks like a secret. */
+export function scrub(text: string): string {
+  const blanked = secretShapes.reduce((kept, shape) => kept.replace(shape, '[redacted]'), text);
+  return blanked.length > longest ? `${blanked.slice(0, longest)}...` : blanked;
+}
+
+/** A log that stamps every line with the correlation id and hands it to the host as one JSON text. */
+export function structuredLog(write: (level: LogLevel, line: string) => void, correlationId: string): Log {
+  return (level, event, fields = {}) => {
+    const safe = Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? scrub(value) : value]),
+    );
+    write(level, JSON.stringify({ event, correlationId, ...safe }));
+  };
+}
+
+/** The fields that tell a fault apart in a log: its name, message and the chain of causes, scrubbed. */
+export function faultFields(fault: unknown): LogFields {
+  const chain: string[] = [];
+  for (let at = fault; at !== undefined && chain.length < 5; at = at instanceof Error ? at.cause : undefined) {
+    chain.push(at instanceof Error ? `${at.name}: ${at.message}` : typeof at);
+  }
+  return { fault: scrub(chain.join(' <- ')) };
+}

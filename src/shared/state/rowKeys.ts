@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+
+const plain = /^[a-z0-9-]{1,64}$/;
+
+/** A user id as a key part: 256 code points of anything do not fit a table key, and case matters. */
+export function userHash(userId: string): string {
+  return createHash('sha256').update(userId, 'utf8').digest('hex');
+}
+
+/** An id of the Store as a key part: UUIDs as they are, in lower case; whatever holds other characters by its hash. */
+export function idPart(id: string): string {
+  const lower = id.toLowerCase();
+  return plain.test(lower) ? lower : `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;
+}

@@ -1,0 +1,136 @@
+import { Agent, type Dispatcher, request } from 'undici';
+import type { Call, Clock } from '../call.ts';
+import { faultFields } from '../log.ts';
+import type { StoreStatement } from '../problem.ts';
+import { retryAfterOf, statementOf } from './errors.ts';
+import { backoffMs, canWait, type RetryRule, retriable } from './retry.ts';
+
+const answerLimit = 8 * 1024 * 1024;
+/** Well above the slowest answers of the Store, well below what a caller waits for. */
+const attemptTimeoutMs = 10_000;
+
+export interface StoreRequest {
+  /** Names the call in the log. */
+  operation: string;
+  url: string;
+  /** `Authorization` and, with an X-token, `Signature`. */
+  headers?: Record<string, string>;
+  body: unknown;
+  retry: RetryRule;
+}
+
+/** Whatever status the Store answered with. */
+export interface StoreAnswer {
+  status: number;
+  /** Parsed JSON; undefined if the body is no JSON. */
+  body: unknown;
+  retryAfterSeconds: number | null;
+  /** What it said, fit to be shown and logged. */
+  statement: StoreStatement;
+}
+
+/** No answer, or none that could be read: what was asked may or may not have happened. */
+export class StoreSilence extends Error {
+  override readonly name = 'StoreSilence';
+}
+
+/** Sends one request, with the retries that its operation declares. @throws StoreSilence */
+export type SendToStore = (call: Call, request: StoreRequest) => Promise<StoreAnswer>;
+
+export interface TransportOptions {
+  clock: Clock;
+  dispatcher?: Dispatcher;
+  attemptTimeoutMs?: number;
+  random?: () => number;
+}
+
+/** The only place that sends a request to the Microsoft Store: no redirects, a deadline that covers the body, a cap on its size. */
+export function storeTransport(options: TransportOptions): SendToStore {
+  const { clock, random = Math.random } = options;
+  const dispatcher = options.dispatcher ?? new Agent({ connections: 100, connect: { timeout: 5000 } });
+  const longestAttempt = options.attemptTimeoutMs ?? attemptTimeoutMs;
+
+  const attempt = async (call: Call, { operation, url, headers, body }: StoreRequest): Promise<StoreAnswer> => {
+    const abort = new AbortController();
+    const timer = setTimeout(
+      () => abort.abort(new StoreSilence('timed out')),
+      Math.max(1, Math.min(longestAttempt, call.deadline - clock.now())),
+    );
+    try {
+      const answer = await request(url, {
+        dispatcher,
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+        body: JSON.stringify(body),
+        signal: abort.signal,
+      });
+      return readable(answer.statusCode, answer.headers, await textOf(answer.body));
+    } catch (cause) {
+      throw cause instanceof StoreSilence ? cause : new StoreSilence(`${operation}: no readable answer`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return async (call, storeRequest) => {
+    for (let attempts = 1; ; attempts += 1) {
+      const outcome = await attempt(call, storeRequest).catch((silence: StoreSilence) => silence);
+      logAttempt(call, storeRequest.operation, attempts, outcome);
+      const wait = backoffMs(attempts, retryAfterMs(outcome), random());
+      const again =
+        attempts < storeRequest.retry.attempts &&
+        retriable(outcome instanceof StoreSilence ? 'silence' : outcome.status, storeRequest.retry) &&
+        canWait(wait, call.deadline - clock.now());
+      if (again) await clock.sleep(wait);
+      else if (outcome instanceof StoreSilence) throw outcome;
+      else return outcome;
+    }
+  };
+}
+
+function retryAfterMs(outcome: StoreAnswer | StoreSilence): number | null {
+  if (outcome instanceof StoreSilence || outcome.retryAfterSeconds === null) return null;
+  return outcome.retryAfterSeconds * 1000;
+}
+
+async function textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > answerLimit) throw new StoreSilence(`the answer is larger than ${answerLimit} bytes`);
+    chunks.push(chunk);
+  }
+  return (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString('utf8');
+}
+
+function readable(status: number, headers: Dispatcher.ResponseData['headers'], text: string): StoreAnswer {
+  const body = jsonOf(text);
+  if (status === 200 && body === undefined) throw new StoreSilence('answered 200 without JSON');
+  return { status, body, retryAfterSeconds: retryAfterOf(headers), statement: statementOf(status, headers, body) };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Gateways answer in HTML, plain text or not at all: without JSON the status alone counts.
+    return undefined;
+  }
+}
+
+function logAttempt(call: Call, operation: string, attempts: number, outcome: StoreAnswer | StoreSilence): void {
+  if (outcome instanceof StoreSilence) {
+    call.log('warn', 'store.silence', { operation, attempts, ...faultFields(outcome) });
+  } else if (outcome.status !== 200) {
+    const { code, correlationId, cv } = outcome.statement;
+    call.log('warn', 'store.refusal', {
+      operation,
+      attempts,
+      status: outcome.status,
+      code,
+      storeCorrelationId: correlationId,
+      cv,
+    });
+  }
+}

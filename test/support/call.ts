@@ -1,0 +1,33 @@
+import type { Call, Clock } from '../../src/shared/call.ts';
+import { structuredLog } from '../../src/shared/log.ts';
+
+/** A call whose log lines are kept. */
+export function testCall(over: Partial<Call> = {}): Call & { lines: string[] } {
+  const lines: string[] = [];
+  return {
+    correlationId: 'test',
+    log: structuredLog((level, line) => lines.push(`${level} ${line}`), 'test'),
+    deadline: Date.now() + 45_000,
+    lines,
+    ...over,
+  };
+}
+
+/** A clock that stands still but for `advance` and what is slept. */
+export function testClock(
+  start = Date.parse('2026-11-22T06:35:00.000Z'),
+): Clock & { advance(ms: number): void; slept: number[] } {
+  let now = start;
+  const slept: number[] = [];
+  return {
+    now: () => now,
+    sleep: async (ms) => {
+      slept.push(ms);
+      now += ms;
+    },
+    advance: (ms) => {
+      now += ms;
+    },
+    slept,
+  };
+}

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../src/shared/config.ts';
+
+const least = {
+  ENTRA_TENANT_ID: 't',
+  ENTRA_CLIENT_ID: 'c',
+  KEY_VAULT_URI: 'https://v.vault.azure.net/',
+  TABLES_ACCOUNT_URL: 'https://a.table.core.windows.net',
+};
+
+test('defaults of http-api.md 3', () => {
+  expect(loadConfig(least)).toEqual({
+    entra: {
+      ...{ tenantId: 't', clientId: 'c', clientSecretName: 'entra-client-secret' },
+      ...{ authorityHost: 'https://login.microsoftonline.com', instanceDiscovery: true },
+    },
+    ownInstanceDiscovery: true,
+    keyVaultUri: 'https://v.vault.azure.net',
+    userKeySecretName: 'user-store-id-key',
+    tables: { accountUrl: 'https://a.table.core.windows.net' },
+    store: {
+      collectionsUrl: 'https://collections.mp.microsoft.com',
+      purchaseUrl: 'https://purchase.mp.microsoft.com',
+      sandbox: 'RETAIL',
+    },
+  });
+});
+
+test('one message names every variable that is missing or unreadable, and shows no value', () => {
+  const env = { KEY_VAULT_URI: 'http://secret.example', STORE_SANDBOX: 'a b', ENTRA_TENANT_ID: '' };
+  const message = (() => {
+    try {
+      loadConfig(env);
+    } catch (fault) {
+      return String(fault);
+    }
+  })();
+  for (const name of [
+    'ENTRA_TENANT_ID (missing)',
+    'ENTRA_CLIENT_ID (missing)',
+    'KEY_VAULT_URI',
+    'STORE_SANDBOX',
+    'TABLES_CONNECTION_STRING',
+  ]) {
+    expect(message).toContain(name);
+  }
+  expect(message).not.toContain('secret.example');
+});
+
+test('another authority turns instance discovery off', () => {
+  expect(loadConfig({ ...least, ENTRA_AUTHORITY_HOST: 'https://localhost:1' }).entra.instanceDiscovery).toBe(false);
+  expect(loadConfig({ ...least, AZURE_AUTHORITY_HOST: 'https://localhost:1' }).ownInstanceDiscovery).toBe(false);
+});
+
+test('two tables are one too many', () => {
+  expect(() => loadConfig({ ...least, TABLES_CONNECTION_STRING: 'UseDevelopmentStorage=true' })).toThrow(
+    /TABLES_CONNECTION_STRING/,
+  );
+});
