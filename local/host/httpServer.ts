@@ -1,0 +1,121 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { FunctionsApp, LogSink, RpcBody, RpcHttp } from './functionsApp.ts';
+import { match, type Route } from './router.ts';
+
+const bodyLimit = 100 * 1024 * 1024;
+
+export interface HttpHostOptions {
+  app: FunctionsApp;
+  routes: Route[];
+  functionKey: string;
+  masterKey: string;
+  /** Starts the timer of this name, without waiting for it; false if there is none. */
+  fireTimer: (name: string) => boolean;
+  log: LogSink;
+}
+
+/** Routes, keys and answers of Azure's host (azure-facts.md 4): what it answers itself has no body. */
+export function createHttpHost(options: HttpHostOptions): Server {
+  const { app, routes, functionKey, masterKey, log } = options;
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method = 'GET', url = '/' } = request;
+    const [rawPath = '/', search = ''] = splitOnce(url, '?');
+    const query = queryOf(search);
+    const key = keyOf(request, query);
+    const adminName = /^\/admin\/functions\/([^/]+)$/i.exec(rawPath)?.[1];
+    if (adminName !== undefined && method === 'POST') {
+      await readBody(request);
+      response.writeHead(adminStatus(request, key, adminName)).end();
+      return;
+    }
+    const found = match(routes, method, rawPath);
+    const body = await readBody(request);
+    if (found === 'notFound' || found === 'badRequest' || body === undefined) {
+      response.writeHead(found === 'notFound' ? 404 : body === undefined ? 413 : 400).end();
+      return;
+    }
+    if (!found.route.anonymous && !same(key, functionKey) && !same(key, masterKey)) {
+      response.writeHead(401).end();
+      return;
+    }
+    const http: RpcHttp = {
+      method,
+      url: `http://${request.headers.host ?? 'localhost'}${found.path}${search === '' ? '' : `?${search}`}`,
+      nullableHeaders: nullable(request.headers as Record<string, string | string[]>),
+      nullableParams: nullable(found.params),
+      nullableQuery: nullable(query),
+      body: { bytes: body },
+    };
+    const { returnValue } = await app.invoke(found.route.hosted, { http });
+    const { statusCode = '200', headers = {}, body: answer } = returnValue?.http ?? {};
+    const bytes = bytesOf(answer);
+    if (bytes === undefined) response.writeHead(Number(statusCode), headers).end();
+    else response.writeHead(Number(statusCode), { ...headers, 'content-length': bytes.length }).end(bytes);
+  };
+
+  const adminStatus = (request: IncomingMessage, key: string, name: string): number => {
+    if (key === '') return 401;
+    if (!same(key, masterKey)) return same(key, functionKey) ? 403 : 401;
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return 415;
+    return options.fireTimer(decodeURIComponent(name)) ? 202 : 404;
+  };
+
+  return createServer((request, response) => {
+    handle(request, response).catch((fault: unknown) => {
+      log('error', 'host', `An invocation failed: ${fault instanceof Error ? fault.message : 'unknown'}`);
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end();
+    });
+  });
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Values of a repeated name are joined by commas, as .NET shows them. */
+function queryOf(search: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(search))
+    query[name] = name in query ? `${query[name]},${value}` : value;
+  return query;
+}
+
+function keyOf(request: IncomingMessage, query: Record<string, string>): string {
+  const header = request.headers['x-functions-key'];
+  return (Array.isArray(header) ? header[0] : header) ?? query.code ?? '';
+}
+
+function same(given: string, expected: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(expected);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function nullable(values: Record<string, string | string[]>): Record<string, { value: string }> {
+  const mapped: Record<string, { value: string }> = {};
+  for (const [name, value] of Object.entries(values))
+    mapped[name] = { value: Array.isArray(value) ? value.join(',') : value };
+  return mapped;
+}
+
+function bytesOf(body: RpcBody | undefined): Uint8Array | undefined {
+  if (body?.bytes) return body.bytes;
+  const text = body?.string ?? body?.json;
+  return text === undefined ? undefined : Buffer.from(text);
+}
+
+/** undefined if it is larger than the host takes. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bodyLimit) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

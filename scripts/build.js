@@ -1,0 +1,107 @@
+// Makes dist/: app (all functions), units (each deployable alone) and local (what stands in for Azure on a developer's machine).
+// --quiet prints nothing; --unbundled also emits dist/unbundled, file by file, for the cold-load figure of the bench.
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+process.chdir(root);
+const dist = join(root, 'dist');
+const units = JSON.parse(readFileSync('infra/units.json', 'utf8'));
+const host = readFileSync('host.json', 'utf8');
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+// A build takes the place of the one before as a whole: who runs from dist/ meanwhile never sees half of one.
+mkdirSync(dist, { recursive: true });
+const next = mkdtempSync(join(dist, '.next-'));
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'esm',
+  logLevel: 'warning',
+  legalComments: 'none',
+};
+// Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
+const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
+
+const bundleFunctions = (names, outfile) =>
+  build({
+    ...common,
+    banner,
+    outfile,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    external: ['@azure/functions-core'],
+    stdin: {
+      contents: names.map((name) => `import './${name}.ts';`).join('\n'),
+      resolveDir: 'src/functions',
+      loader: 'ts',
+    },
+  });
+
+const functionNames = readdirSync('src/functions')
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3));
+const localEntries = {
+  start: 'local/start.ts',
+  demo: 'local/demo.ts',
+  host: 'local/host/main.ts',
+  bench: 'test/bench/main.ts',
+};
+
+try {
+  await Promise.all([
+    bundleFunctions(functionNames, join(next, 'app', 'main.js')),
+    ...Object.entries(units).map(([unit, { functions }]) =>
+      bundleFunctions(functions, join(next, 'units', unit, 'main.js')),
+    ),
+    build({ ...common, entryPoints: localEntries, outdir: join(next, 'local'), packages: 'external', splitting: true }),
+  ]);
+  for (const unit of Object.keys(units)) {
+    const folder = join(next, 'units', unit);
+    writeFileSync(join(folder, 'host.json'), host);
+    writeFileSync(
+      join(folder, 'package.json'),
+      `${JSON.stringify({ name: unit, version, type: 'module', main: 'main.js' }, null, 2)}\n`,
+    );
+  }
+  if (process.argv.includes('--unbundled')) emitUnbundled(join(next, 'unbundled'));
+  for (const part of readdirSync(next)) {
+    const old = join(dist, `.old-${process.pid}-${part}`);
+    if (existsSync(join(dist, part))) renameSync(join(dist, part), old);
+    renameSync(join(next, part), join(dist, part));
+    rmSync(old, { recursive: true, force: true });
+  }
+} finally {
+  rmSync(next, { recursive: true, force: true });
+}
+if (!process.argv.includes('--quiet')) console.log(`dist/: app, ${Object.keys(units).length} units, local`);
+
+function emitUnbundled(outDir) {
+  const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '..', 'bin', 'tsc');
+  const project = join(next, 'tsconfig.json');
+  writeFileSync(
+    project,
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: { noEmit: false, outDir, rootDir: join(root, 'src') },
+      include: [join(root, 'src')],
+    }),
+  );
+  execFileSync(process.execPath, [tsc, '--project', project], { stdio: 'inherit' });
+  rmSync(project);
+  writeFileSync(join(outDir, 'main.js'), functionNames.map((name) => `import './functions/${name}.js';\n`).join(''));
+}
