@@ -1,0 +1,162 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { tokenSigner } from '../jwt.ts';
+import type { LocalTls } from '../tls.ts';
+import { serviceFault, serviceFaults } from './faults.ts';
+import { readBody, sendJson, startHttps } from './https.ts';
+
+export interface EntraApp {
+  clientId: string;
+  secrets: string[];
+  /** Audiences that this app may ask tokens for. */
+  audiences: string[];
+}
+
+export interface EntraOptions {
+  tls: LocalTls;
+  port?: number;
+  tenantId: string;
+  apps: EntraApp[];
+  /** Seconds; default an hour. */
+  tokenLifetime?: number;
+  now?: () => number;
+}
+
+/** The three audiences of store-api.md 1.1. */
+export const storeAudiences = [
+  'https://onestore.microsoft.com',
+  'https://onestore.microsoft.com/b2b/keys/create/collections',
+  'https://onestore.microsoft.com/b2b/keys/create/purchase',
+];
+export const azureAudiences = ['https://vault.azure.net', 'https://storage.azure.com'];
+
+const secretsInput = z.strictObject({ secrets: z.array(z.string().min(1)) });
+const settingsInput = z.strictObject({ tokenLifetime: z.number().int().positive() });
+const tokenPath = /^\/([^/]+)\/oauth2\/v2\.0\/token$/;
+const configurationPath = /^\/([^/]+)\/v2\.0\/\.well-known\/openid-configuration$/;
+
+/**
+ * Emulates Entra's token endpoint for apps with a secret. `/emulator/`: `PUT apps/{clientId}/secrets {secrets}`,
+ * `PUT settings {tokenLifetime}`, `POST faults`, `DELETE faults`, `GET state`.
+ */
+export async function startEntra(options: EntraOptions) {
+  const { tenantId, apps, now = Date.now } = options;
+  const signer = tokenSigner();
+  const faults = serviceFaults();
+  const issued: string[] = [];
+  const state = { tokenRequests: 0, refused: 0, tokenLifetime: options.tokenLifetime ?? 3600 };
+
+  const refuse = (response: ServerResponse, status: number, error: string, code: number, text: string): void => {
+    state.refused += 1;
+    sendJson(response, status, {
+      error,
+      error_description: `AADSTS${code}: ${text}`,
+      error_codes: [code],
+      timestamp: new Date(now()).toISOString(),
+    });
+  };
+
+  const token = (response: ServerResponse, tenant: string, form: URLSearchParams): void => {
+    state.tokenRequests += 1;
+    const app = apps.find(({ clientId }) => clientId === form.get('client_id'));
+    const audience = (form.get('scope') ?? '').split(' ')[0]?.replace(/\/\.default$/, '') ?? '';
+    if (tenant !== tenantId) return refuse(response, 400, 'invalid_request', 90002, 'Tenant not found.');
+    if (form.get('grant_type') !== 'client_credentials')
+      return refuse(response, 400, 'unsupported_grant_type', 70003, 'The grant type is not supported.');
+    if (!app)
+      return refuse(response, 400, 'unauthorized_client', 700016, 'Application was not found in the directory.');
+    if (!app.secrets.some((secret) => same(secret, form.get('client_secret') ?? '')))
+      return refuse(response, 401, 'invalid_client', 7000215, 'Invalid client secret provided.');
+    if (!app.audiences.includes(audience))
+      return refuse(response, 400, 'invalid_scope', 70011, 'The provided value for scope is not valid.');
+    const iat = Math.floor(now() / 1000);
+    const accessToken = signer.sign({
+      ...{ aud: audience, iss: `https://sts.windows.net/${tenantId}/`, iat, nbf: iat, exp: iat + state.tokenLifetime },
+      ...{ appid: app.clientId, tid: tenantId, ver: '1.0', uti: String(state.tokenRequests) },
+    });
+    issued.push(accessToken);
+    sendJson(response, 200, {
+      token_type: 'Bearer',
+      expires_in: state.tokenLifetime,
+      ext_expires_in: state.tokenLifetime,
+      access_token: accessToken,
+    });
+  };
+
+  const control = (method: string, path: string, body: unknown): unknown => {
+    const clientId = /^\/emulator\/apps\/([^/]+)\/secrets$/.exec(path)?.[1];
+    if (method === 'PUT' && clientId !== undefined) return setSecrets(clientId, secretsInput.parse(body).secrets);
+    if (method === 'PUT' && path === '/emulator/settings') return Object.assign(state, settingsInput.parse(body));
+    if (method === 'POST' && path === '/emulator/faults') return faults.add(serviceFault.parse(body));
+    if (method === 'DELETE' && path === '/emulator/faults') return faults.clear();
+    if (method === 'GET' && path === '/emulator/state') return state;
+    throw new Error(`No ${method} ${path} here.`);
+  };
+
+  function setSecrets(clientId: string, secrets: string[]): void {
+    const app = apps.find((one) => one.clientId === clientId);
+    if (!app) throw new Error(`No app ${clientId} here.`);
+    app.secrets = secrets;
+  }
+
+  const server = await startHttps({
+    tls: options.tls,
+    ...(options.port !== undefined && { port: options.port }),
+    handler: async (request, response) => {
+      const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+      const text = (await readBody(request)).toString();
+      if (path.startsWith('/emulator/')) {
+        try {
+          sendJson(response, 200, control(request.method ?? '', path, text === '' ? {} : JSON.parse(text)) ?? {});
+        } catch (fault) {
+          sendJson(response, 400, { error: fault instanceof Error ? fault.message : 'Not understood.' });
+        }
+        return;
+      }
+      if (await faults.met(response)) return;
+      const tenant = tokenPath.exec(path)?.[1];
+      if (tenant !== undefined && request.method === 'POST') return token(response, tenant, new URLSearchParams(text));
+      const configured = configurationPath.exec(path)?.[1];
+      if (configured === tenantId) return sendJson(response, 200, configurationOf(server.url, tenantId));
+      if (configured !== undefined) return refuse(response, 400, 'invalid_tenant', 90002, 'Tenant not found.');
+      sendJson(response, 404, { error: 'not_found' });
+    },
+  });
+
+  return {
+    url: server.url,
+    faults,
+    state: state as Readonly<typeof state>,
+    /** Every token that was handed out: what must be found nowhere. */
+    issued: issued as readonly string[],
+    setSecrets,
+    setTokenLifetime(seconds: number): void {
+      state.tokenLifetime = seconds;
+    },
+    /** What a genuine token says; undefined for anything else. Its end is not looked at. */
+    verify(bearer: string): { appid: string; aud: string; exp: number } | undefined {
+      const claims = signer.read(bearer);
+      return claims && { appid: String(claims.appid), aud: String(claims.aud), exp: Number(claims.exp) };
+    },
+    close: server.close,
+  };
+}
+
+export type RunningEntra = Awaited<ReturnType<typeof startEntra>>;
+
+function same(secret: string, given: string): boolean {
+  const a = Buffer.from(secret);
+  const b = Buffer.from(given);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** What MSAL asks for when the authority is not one that it knows. */
+function configurationOf(url: string, tenantId: string) {
+  return {
+    issuer: `${url}/${tenantId}/v2.0`,
+    authorization_endpoint: `${url}/${tenantId}/oauth2/v2.0/authorize`,
+    token_endpoint: `${url}/${tenantId}/oauth2/v2.0/token`,
+    jwks_uri: `${url}/${tenantId}/discovery/v2.0/keys`,
+  };
+}
