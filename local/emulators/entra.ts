@@ -1,5 +1,4 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { tokenSigner } from '../jwt.ts';
 import type { LocalTls } from '../tls.ts';
@@ -21,6 +20,11 @@ export interface EntraOptions {
   /** Seconds; default an hour. */
   tokenLifetime?: number;
   now?: () => number;
+}
+
+interface Reply {
+  status: number;
+  body: unknown;
 }
 
 /** The three audiences of store-api.md 1.1. */
@@ -47,41 +51,41 @@ export async function startEntra(options: EntraOptions) {
   const issued: string[] = [];
   const state = { tokenRequests: 0, refused: 0, tokenLifetime: options.tokenLifetime ?? 3600 };
 
-  const refuse = (response: ServerResponse, status: number, error: string, code: number, text: string): void => {
+  const refusal = (status: number, error: string, code: number, text: string): Reply => {
     state.refused += 1;
-    sendJson(response, status, {
-      error,
-      error_description: `AADSTS${code}: ${text}`,
-      error_codes: [code],
-      timestamp: new Date(now()).toISOString(),
-    });
+    const timestamp = new Date(now()).toISOString();
+    return { status, body: { error, error_description: `AADSTS${code}: ${text}`, error_codes: [code], timestamp } };
   };
 
-  const token = (response: ServerResponse, tenant: string, form: URLSearchParams): void => {
+  const token = (tenant: string, form: URLSearchParams): Reply => {
     state.tokenRequests += 1;
     const app = apps.find(({ clientId }) => clientId === form.get('client_id'));
     const audience = (form.get('scope') ?? '').split(' ')[0]?.replace(/\/\.default$/, '') ?? '';
-    if (tenant !== tenantId) return refuse(response, 400, 'invalid_request', 90002, 'Tenant not found.');
+    if (tenant !== tenantId) return refusal(400, 'invalid_request', 90002, 'Tenant not found.');
     if (form.get('grant_type') !== 'client_credentials')
-      return refuse(response, 400, 'unsupported_grant_type', 70003, 'The grant type is not supported.');
-    if (!app)
-      return refuse(response, 400, 'unauthorized_client', 700016, 'Application was not found in the directory.');
+      return refusal(400, 'unsupported_grant_type', 70003, 'The grant type is not supported.');
+    if (!app) return refusal(400, 'unauthorized_client', 700016, 'Application was not found in the directory.');
     if (!app.secrets.some((secret) => same(secret, form.get('client_secret') ?? '')))
-      return refuse(response, 401, 'invalid_client', 7000215, 'Invalid client secret provided.');
+      return refusal(401, 'invalid_client', 7000215, 'Invalid client secret provided.');
     if (!app.audiences.includes(audience))
-      return refuse(response, 400, 'invalid_scope', 70011, 'The provided value for scope is not valid.');
+      return refusal(400, 'invalid_scope', 70011, 'The provided value for scope is not valid.');
     const iat = Math.floor(now() / 1000);
+    const expires = { expires_in: state.tokenLifetime, ext_expires_in: state.tokenLifetime };
     const accessToken = signer.sign({
       ...{ aud: audience, iss: `https://sts.windows.net/${tenantId}/`, iat, nbf: iat, exp: iat + state.tokenLifetime },
       ...{ appid: app.clientId, tid: tenantId, ver: '1.0', uti: String(state.tokenRequests) },
     });
     issued.push(accessToken);
-    sendJson(response, 200, {
-      token_type: 'Bearer',
-      expires_in: state.tokenLifetime,
-      ext_expires_in: state.tokenLifetime,
-      access_token: accessToken,
-    });
+    return { status: 200, body: { token_type: 'Bearer', ...expires, access_token: accessToken } };
+  };
+
+  const reply = (method: string, path: string, text: string): Reply => {
+    const tenant = tokenPath.exec(path)?.[1];
+    if (tenant !== undefined && method === 'POST') return token(tenant, new URLSearchParams(text));
+    const configured = configurationPath.exec(path)?.[1];
+    if (configured === tenantId) return { status: 200, body: configurationOf(server.url, tenantId) };
+    if (configured !== undefined) return refusal(400, 'invalid_tenant', 90002, 'Tenant not found.');
+    return { status: 404, body: { error: 'not_found' } };
   };
 
   const control = (method: string, path: string, body: unknown): unknown => {
@@ -115,12 +119,8 @@ export async function startEntra(options: EntraOptions) {
         return;
       }
       if (await faults.met(response)) return;
-      const tenant = tokenPath.exec(path)?.[1];
-      if (tenant !== undefined && request.method === 'POST') return token(response, tenant, new URLSearchParams(text));
-      const configured = configurationPath.exec(path)?.[1];
-      if (configured === tenantId) return sendJson(response, 200, configurationOf(server.url, tenantId));
-      if (configured !== undefined) return refuse(response, 400, 'invalid_tenant', 90002, 'Tenant not found.');
-      sendJson(response, 404, { error: 'not_found' });
+      const { status, body } = reply(request.method ?? '', path, text);
+      sendJson(response, status, body);
     },
   });
 

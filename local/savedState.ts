@@ -1,0 +1,46 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SecretVersion } from './emulators/keyVault.ts';
+import type { SavedWorld } from './emulators/store/world.ts';
+
+/** Who is who in a local stack: made up at random, kept with its state. */
+export interface Identities {
+  tenantId: string;
+  publisher: { clientId: string; secret: string };
+  own: { clientId: string; secret: string };
+  functionKey: string;
+  masterKey: string;
+}
+
+export interface SavedStack {
+  identities: Identities;
+  keyVault: SecretVersion[];
+  store: SavedWorld;
+}
+
+const file = 'stack.json';
+
+export function newIdentities(): Identities {
+  const app = () => ({ clientId: randomUUID(), secret: randomBytes(24).toString('base64url') });
+  const key = () => randomBytes(32).toString('base64url');
+  return { tenantId: randomUUID(), publisher: app(), own: app(), functionKey: key(), masterKey: key() };
+}
+
+/** What was saved in a folder; undefined if nothing was. */
+export function loadStack(folder: string): SavedStack | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new Error(`The saved state in ${folder} cannot be read. Delete the folder to start anew.`, { cause: fault });
+  }
+}
+
+/** Saves as a whole or not at all, for this user's eyes only. */
+export function saveStack(folder: string, saved: SavedStack): void {
+  mkdirSync(folder, { recursive: true });
+  const next = join(folder, `${file}.next`);
+  writeFileSync(next, JSON.stringify(saved), { mode: 0o600 });
+  renameSync(next, join(folder, file));
+}
