@@ -59,8 +59,9 @@ state             .local/ (delete it to start anew)
 Three requests to paste into another terminal, in this folder:
 
 # 1. The Store sells a durable to a player (its control API) and the game client makes the player's keys.
-S='curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator'
-$S/products/9NSWORD -X PUT -d '{"kind":"Durable"}' && $S/purchases -d '{"user":"player-1","productId":"9NSWORD"}' && KEYS=$($S/keys -d '{"user":"player-1"}')
+curl -sS --cacert .local/ca.pem -X PUT ${store.collectionsUrl}/emulator/products/9NSWORD -d '{"kind":"Durable"}'
+curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator/purchases -d '{"user":"player-1","productId":"9NSWORD"}'
+KEYS=$(curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator/keys -d '{"user":"player-1"}')
 
 # 2. The game backend registers the keys.
 curl -sS -X PUT ${functionsUrl}/api/users/player-1/store-ids -H 'x-functions-key: ${identities.functionKey}' -d "$KEYS"

@@ -51,7 +51,7 @@ export function createHttpHost(options: HttpHostOptions): Server {
     const { returnValue } = await app.invoke(found.route.hosted, { http });
     const { statusCode = '200', headers = {}, body: answer } = returnValue?.http ?? {};
     const bytes = bytesOf(answer);
-    if (bytes === undefined) response.writeHead(Number(statusCode), headers).end();
+    if (bytes === undefined || bytes.length === 0) response.writeHead(Number(statusCode), headers).end();
     else response.writeHead(Number(statusCode), { ...headers, 'content-length': bytes.length }).end(bytes);
   };
 

@@ -66,15 +66,13 @@ function parseJson(bytes: ArrayBuffer): unknown {
 }
 
 /**
- * Query parameters by name; `code` is the host's. The map of the programming model cannot show a repeated one: read from the URL.
+ * Query parameters by name; `code` is the host's.
  * @throws Problem invalid_request for repeated parameters, and for any where the operation takes none
  */
 export function queryOf(request: HttpRequest, operation: Operation): Record<string, string> {
-  const at = request.url.indexOf('?');
-  if (at < 0) return {};
   const query: Record<string, string> = Object.create(null);
   const errors: FieldError[] = [];
-  for (const [name, value] of new URLSearchParams(request.url.slice(at + 1))) {
+  for (const [name, value] of parametersOf(request)) {
     if (name === 'code') continue;
     if (operation.query === undefined) errors.push({ path: pointer(['query', name]), message: 'is not known here' });
     else if (name in query) errors.push({ path: pointer(['query', name]), message: 'is repeated' });
@@ -82,4 +80,24 @@ export function queryOf(request: HttpRequest, operation: Operation): Record<stri
   }
   if (errors.length > 0) throw invalid(errors);
   return query;
+}
+
+/**
+ * The host's map joins repeated parameters by commas, and its URL has a decoded path, where a `?` may belong to an id: the query is
+ * what follows the first `?` and reads as the map does.
+ */
+function parametersOf(request: HttpRequest): [string, string][] {
+  const mapped = [...request.query];
+  if (mapped.length === 0) return [];
+  for (let at = request.url.indexOf('?'); at >= 0; at = request.url.indexOf('?', at + 1)) {
+    const pairs = [...new URLSearchParams(request.url.slice(at + 1))];
+    if (joined(pairs) === joined(mapped)) return pairs;
+  }
+  return mapped;
+}
+
+function joined(pairs: [string, string][]): string {
+  const byName = new Map<string, string>();
+  for (const [name, value] of pairs) byName.set(name, byName.has(name) ? `${byName.get(name)},${value}` : value);
+  return JSON.stringify([...byName].sort());
 }

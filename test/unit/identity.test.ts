@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { AuthenticationError } from '@azure/identity';
+import { AuthenticationRequiredError } from '@azure/identity';
 import { expect, test } from 'vitest';
 import { nextStep } from '../../src/shared/identity/authorize.ts';
 import { keyCipher } from '../../src/shared/identity/cipher.ts';
@@ -74,9 +74,10 @@ test('a refused token is forgotten, its successor is not', async () => {
 
 test('Entra that refuses and Entra that is away are told apart', async () => {
   const { entra, faults, log } = entraAt();
-  faults.push(new AuthenticationError(401, { error: 'invalid_client', error_description: 'AADSTS7000215' }));
+  const said = (message: string) => new AuthenticationRequiredError({ scopes: [], message });
+  faults.push(said('invalid_client: Error(s): 7000215 - Description: AADSTS7000215: Invalid client secret provided.'));
   await expect(entra.token('service', log)).rejects.toMatchObject({ code: 'store_unauthorized' });
-  faults.push(new AuthenticationError(503, { error: 'temporarily_unavailable', error_description: '' }));
+  faults.push(said('temporarily_unavailable: Error(s): 90033 - Description: AADSTS90033: A transient error.'));
   await expect(entra.token('service', log)).rejects.toMatchObject({ code: 'unavailable' });
   faults.push(new Error('ECONNREFUSED'));
   await expect(entra.token('service', log)).rejects.toMatchObject({ code: 'unavailable' });

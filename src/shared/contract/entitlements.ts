@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { account, productId, sandbox, skuId, storeIdKey, time, userId, xToken } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 
-const product = z.union([
-  productId.transform((id) => ({ productId: id })),
-  z.strictObject({ productId, skuId: skuId.optional() }),
-]);
+const product = z.union(
+  [productId.transform((id) => ({ productId: id })), z.strictObject({ productId, skuId: skuId.optional() })],
+  { error: 'must be a product id, or an object with productId and perhaps skuId' },
+);
 
 const body = z
   .strictObject({

@@ -1,6 +1,6 @@
 import {
   type AccessToken,
-  AuthenticationError,
+  AuthenticationRequiredError,
   ClientAssertionCredential,
   ClientSecretCredential,
   ManagedIdentityCredential,
@@ -81,14 +81,14 @@ export function publisherMint(config: Config, secrets: Secrets, options: object 
   };
 }
 
-/** Whether Entra answered and said no, as opposed to not answering. */
+/**
+ * Whether Entra answered and said no, as opposed to not answering. The library keeps of its answer only the text, which begins with
+ * the OAuth error. An unknown tenant looks like an outage to it: its metadata cannot be had.
+ */
 function isRefusal(fault: unknown): boolean {
-  return (
-    fault instanceof AuthenticationError &&
-    fault.statusCode >= 400 &&
-    fault.statusCode < 500 &&
-    fault.statusCode !== 429
-  );
+  if (!(fault instanceof AuthenticationRequiredError)) return false;
+  const error = /^(\w+): .*AADSTS\d+/s.exec(fault.message)?.[1];
+  return error !== undefined && !['temporarily_unavailable', 'server_error'].includes(error);
 }
 
 export function cachedEntra(mintToken: MintToken, clock: Clock): Entra {

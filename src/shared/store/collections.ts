@@ -41,7 +41,7 @@ const item = z.looseObject({
   acquisitionType: text,
   satisfiedByProductIds: z.array(z.string()).nullish(),
   /** A recurrence id; `{}` in v8. */
-  recurrenceData: z.unknown(),
+  recurrenceData: z.unknown().optional(),
   transactionId: text,
   legacyProductId: text,
   trialData: z

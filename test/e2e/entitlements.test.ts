@@ -1,0 +1,274 @@
+import { TableClient } from '@azure/data-tables';
+import { expect, test } from 'vitest';
+import {
+  type Answer,
+  api,
+  asked,
+  expectProblem,
+  keysOf,
+  logText,
+  query,
+  register,
+  sell,
+  stack,
+  useStack,
+  xTokenOf,
+} from './harness.ts';
+
+useStack();
+
+const day = 24 * 3600_000;
+const ago = (days: number): string => new Date(Date.now() - days * day).toISOString();
+
+test('what a player owns', async () => {
+  await register('u');
+  const { orderId } = sell('u', 'SWORD');
+  const answer = await query({ userId: 'u', products: ['SWORD', { productId: 'SHIELD' }] });
+  expect(answer.status).toBe(200);
+  expect(answer.body).toMatchObject({
+    userId: 'u',
+    items: [{ account: 'default', productId: 'SWORD', orderId, status: 'Active' }],
+  });
+  expect(answer.body.items[0]).toMatchObject({
+    skuId: '0010',
+    kind: 'Durable',
+    quantity: 1,
+    endsAt: null,
+    recurrenceId: null,
+  });
+  for (const at of [answer.body.queriedAt, answer.body.items[0].acquiredAt])
+    expect(at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  const sent = stack.store.requests.at(-1);
+  expect(sent).toMatchObject({
+    method: 'POST',
+    path: '/v9.0/collections/publisherQuery',
+    headers: { authorization: expect.stringMatching(/^Bearer/) },
+  });
+  expect(sent?.body).toMatchObject({
+    ...{ beneficiaries: [{ identityType: 'b2b' }], productSkuIds: [{ productId: 'SWORD' }, { productId: 'SHIELD' }] },
+    ...{ validityType: 'Valid', excludeDuplicates: true, maxPageSize: 200 },
+  });
+  expect(sent?.body).not.toHaveProperty('sbx');
+});
+
+test('what a query shows is remembered as this user\u2019s, consumables are not', async () => {
+  await register('rememberer');
+  const durable = sell('rememberer', 'HAT');
+  const consumable = sell('rememberer', 'COINS', { kind: 'Consumable' });
+  stack.store.control.addItem({
+    user: 'rememberer',
+    productId: 'CLUB',
+    productKind: 'Pass',
+    recurrenceData: 'mdr:0:abc:1',
+  });
+  expect((await query({ userId: 'rememberer', products: ['HAT', 'COINS', 'CLUB'] })).body.items).toHaveLength(3);
+  const table = TableClient.fromConnectionString(stack.azurite.connectionString, 'OrderLines', {
+    allowInsecureConnection: true,
+  });
+  const rows = [];
+  for await (const row of table.listEntities()) if (row.userId === 'rememberer') rows.push(row);
+  expect(rows.map(({ productId, orderId, recurrenceId }) => [productId, orderId, recurrenceId])).toEqual(
+    expect.arrayContaining([
+      ['HAT', durable.orderId, undefined],
+      ['CLUB', undefined, 'mdr:0:abc:1'],
+    ]),
+  );
+  expect(rows.map(({ orderId }) => orderId)).not.toContain(consumable.orderId);
+});
+
+test('1,000 products in pages of 7: nothing missing, nothing twice, the newest status wins', async () => {
+  await register('collector');
+  stack.store.control.putSettings({ maxPageSize: 7, duplicatesAcrossPages: true });
+  const products = Array.from({ length: 1000 }, (_, at) => `P${String(at).padStart(4, '0')}`);
+  for (const [at, productId] of products.entries()) {
+    const item = { user: 'collector', productId, skuId: '0010', endDate: ago(1) };
+    if (at % 10 === 0) stack.store.control.addItem({ ...item, status: 'Revoked', modifiedDate: ago(1) });
+    stack.store.control.addItem({ ...item, status: 'Expired', modifiedDate: ago(3) });
+    if (at % 10 === 1) stack.store.control.addItem({ ...item, status: 'Banned', modifiedDate: ago(2) });
+  }
+  const { body } = await query({ userId: 'collector', products, validity: 'All' });
+  expect(body.items.map(({ productId }: { productId: string }) => productId).sort()).toEqual(products);
+  for (const { productId, status } of body.items) {
+    expect(status).toBe(Number(productId.slice(1)) % 10 === 1 ? 'Banned' : 'Expired');
+  }
+  expect(asked('publisherQuery')).toBeGreaterThan(140);
+});
+
+test('one page that fails for good: an error, never a part', async () => {
+  await register('unlucky');
+  for (let at = 0; at < 20; at += 1) stack.store.control.addItem({ user: 'unlucky', productId: `Q${at}` });
+  stack.store.control.putSettings({ maxPageSize: 7 });
+  stack.store.control.addFault({ operation: 'publisherQuery', status: 500, skip: 1, times: null });
+  const answer = await query({ userId: 'unlucky', products: Array.from({ length: 20 }, (_, at) => `Q${at}`) });
+  expectProblem(answer, 503, 'store_unavailable');
+  expect(answer.body.items).toBeUndefined();
+  expect(answer.headers.get('retry-after')).toBe(String(answer.body.retryAfterSeconds));
+});
+
+test('50 identical concurrent queries are one call, and a caller that leaves does not take the others along', async () => {
+  await register('popular');
+  sell('popular', 'SWORD');
+  await query({ userId: 'popular', products: ['OTHER'] });
+  const before = asked('publisherQuery');
+  stack.store.control.addFault({ operation: 'publisherQuery', latencyMs: 400 });
+  const body = JSON.stringify({ userId: 'popular', products: ['SWORD'] });
+  const leaving = new AbortController();
+  const left = fetch(`${stack.functionsUrl}/api/entitlements/query`, {
+    ...{ method: 'POST', body, signal: leaving.signal, headers: { 'x-functions-key': stack.identities.functionKey } },
+  }).catch((fault: Error) => fault.name);
+  const rest = Array.from({ length: 49 }, () => api('POST', '/api/entitlements/query', body));
+  setTimeout(() => leaving.abort(), 150);
+  expect(await left).toBe('AbortError');
+  const answers = await Promise.all(rest);
+  expect(answers.map(({ status }) => status)).toEqual(Array(49).fill(200));
+  expect(new Set(answers.map(({ headers }) => headers.get('x-correlation-id'))).size).toBe(49);
+  expect(asked('publisherQuery') - before).toBe(1);
+});
+
+test('two accounts of one player: asked together, whole or not at all', async () => {
+  await register('multi', { publisherUserId: 'multi' }, 'default');
+  const second = keysOf('multi-second', { publisherUserId: 'multi' });
+  await api('PUT', '/api/users/multi/store-ids', { account: 'second', ...second });
+  sell('multi', 'SWORD');
+  sell('multi-second', 'SWORD');
+  sell('multi-second', 'SHIELD');
+  const products = ['SWORD', 'SHIELD'];
+  const all = await query({ userId: 'multi', account: '*', products, excludeDuplicates: false });
+  const owned = (answer: Answer) =>
+    answer.body.items.map((item: Record<string, string>) => `${item.account}:${item.productId}`).sort();
+  expect(owned(all)).toEqual(['default:SWORD', 'second:SHIELD', 'second:SWORD']);
+  expect((await query({ userId: 'multi', account: '*', products })).body.items).toHaveLength(2);
+  expect(owned(await query({ userId: 'multi', account: 'second', products }))).toEqual([
+    'second:SHIELD',
+    'second:SWORD',
+  ]);
+  expectProblem(await query({ userId: 'multi', account: 'third', products }), 404, 'unknown_user');
+  stack.store.control.addFault({ operation: 'publisherQuery', status: 400, skip: 1 });
+  expectProblem(await query({ userId: 'multi', account: '*', products: ['SWORD'] }), 422, 'store_rejected');
+});
+
+test('429: a short pause is waited out, a long one is the caller\u2019s', async () => {
+  const { collectionsId } = keysOf('hasty');
+  stack.store.control.addFault({ operation: 'publisherQuery', status: 429, headers: { 'retry-after': '1' } });
+  const started = Date.now();
+  expect((await query({ collectionsId, products: ['A'] })).status).toBe(200);
+  expect(Date.now() - started).toBeGreaterThanOrEqual(1000);
+  stack.store.control.addFault({ operation: 'publisherQuery', status: 429, headers: { 'retry-after': '120' } });
+  const answer = await query({ collectionsId, products: ['A'] });
+  expectProblem(answer, 429, 'store_throttled');
+  expect(answer.headers.get('retry-after')).toBe('120');
+  expect(answer.body.retryAfterSeconds).toBe(120);
+});
+
+test('500 thrice, then 200', async () => {
+  stack.store.control.addFault({ operation: 'publisherQuery', status: 500, times: 3 });
+  expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
+  expect(asked('publisherQuery')).toBe(4);
+});
+
+test.each([
+  ['an HTML error page', { status: 502, body: '<html>Bad Gateway</html>', contentType: 'text/html' }],
+  ['HTML with 200', { status: 200, body: '<html>Sign in</html>', contentType: 'text/html' }],
+  ['invalid JSON', { status: 200, body: '{"items":[' }],
+  ['10 MB of JSON', { hugeBytes: 10 * 1024 * 1024 }],
+  ['JSON of another shape', { status: 200, body: { items: [{ productId: 5 }] } }],
+  ['a cut body', { truncateBody: true }],
+  ['no answer', { dropResponse: true }],
+])('%s is store_unavailable', async (_name, fault) => {
+  stack.store.control.addFault({ operation: 'publisherQuery', times: null, ...fault });
+  expectProblem(await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] }), 503, 'store_unavailable');
+  stack.store.control.clearFaults();
+  expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
+});
+
+test('a raw key is judged like a registered one, and never renewed', async () => {
+  const products = ['A'];
+  const raw = (collectionsId: string) => query({ collectionsId, products });
+  expect((await raw(keysOf('u').collectionsId)).body.userId).toBeUndefined();
+  expectProblem(await raw(keysOf('u').purchaseId), 422, 'invalid_store_id');
+  expectProblem(await raw('nonsense'), 422, 'invalid_store_id');
+  expectProblem(await raw(keysOf('u', { clientId: 'another' }).collectionsId), 422, 'wrong_client');
+  expectProblem(await raw(keysOf('u', { issuedAt: ago(40) }).collectionsId), 409, 'store_id_expired');
+  const revoked = keysOf('u').collectionsId;
+  stack.store.control.revokeKeys({ key: revoked });
+  expectProblem(await raw(revoked), 409, 'store_id_expired');
+  stack.store.control.putSettings({ badKeyStyle: 'AuthenticationFailure' });
+  expectProblem(await raw(revoked), 409, 'store_id_expired');
+  expect(asked('renew')).toBe(0);
+});
+
+test('an X-token says user and sandbox itself', async () => {
+  const xToken = xTokenOf('gamer', { sandbox: 'XDKS.1' });
+  stack.store.control.putProduct('SWORD', { kind: 'Durable' });
+  stack.store.control.purchase({ user: 'gamer', productId: 'SWORD', sandbox: 'XDKS.1' });
+  const answer = await query({ xToken: { ...xToken, signature: 'c2ln' }, products: ['SWORD'] });
+  expect(answer.body.items.map(({ productId }: { productId: string }) => productId)).toEqual(['SWORD']);
+  expect(answer.body.items[0]).not.toHaveProperty('account');
+  expect(stack.store.requests.at(-1)?.headerNames).toContain('signature');
+  expectProblem(
+    await query({ xToken: xTokenOf('gamer', { expiresAt: ago(1) }), products: ['A'] }),
+    409,
+    'x_token_expired',
+  );
+  const foreign = await query({
+    xToken: xTokenOf('gamer', { relyingParty: 'http://mp.microsoft.com/' }),
+    products: ['A'],
+  });
+  expectProblem(foreign, 422, 'xbox_rejected');
+});
+
+test('another sandbox can be looked into', async () => {
+  await register('tester');
+  stack.store.control.putProduct('SWORD', { kind: 'Durable' });
+  stack.store.control.purchase({ user: 'tester', productId: 'SWORD', sandbox: 'XDKS.1' });
+  expect((await query({ userId: 'tester', products: ['SWORD'] })).body.items).toEqual([]);
+  expect((await query({ userId: 'tester', products: ['SWORD'], sandbox: 'XDKS.1' })).body.items).toHaveLength(1);
+  expect(stack.store.requests.at(-1)?.body).toMatchObject({ sbx: 'XDKS.1' });
+});
+
+test('a user without keys is unknown; the Store is not asked', async () => {
+  expectProblem(await query({ userId: 'nobody', products: ['A'] }), 404, 'unknown_user');
+  expectProblem(await query({ userId: 'nobody', account: '*', products: ['A'] }), 404, 'unknown_user');
+  expect(asked('publisherQuery')).toBe(0);
+});
+
+test('Game Pass: the tiers that the player has, higher ones including the lower', async () => {
+  await register('member');
+  const pass = () => api('POST', '/api/game-pass/query', { userId: 'member' });
+  expect((await pass()).body).toMatchObject({ subscribed: false, tiers: [] });
+  stack.store.control.putGamePass('member', { tiers: ['Ultimate'], startDate: '2026-01-02T03:04:05.678Z' });
+  const { body } = await pass();
+  expect(body.subscribed).toBe(true);
+  expect(body.tiers.map(({ tier }: { tier: string }) => tier)).toEqual([
+    'Console',
+    'PC',
+    'Essential',
+    'Premium',
+    'Ultimate',
+  ]);
+  expect(body.tiers.at(-1)).toMatchObject({ productId: 'CFQ7TTC0KHS0', since: '2026-01-02T03:04:05.678Z' });
+  stack.store.control.putGamePass('member', { tiers: ['Starter'] });
+  expect((await pass()).body).toMatchObject({ subscribed: false, tiers: [{ tier: 'Starter' }] });
+  const some = await api('POST', '/api/game-pass/query', { userId: 'member', tiers: ['PC', 'Ultimate'] });
+  expect(some.body).toMatchObject({ subscribed: false, tiers: [] });
+  expectProblem(
+    await api('POST', '/api/game-pass/query', { userId: 'member', tiers: ['Gold'] }),
+    400,
+    'invalid_request',
+  );
+});
+
+test('a refusal of the Store is shown with what identifies it to Microsoft', async () => {
+  const body = {
+    code: 'BadRequest',
+    innererror: { code: 'InvalidParameter', message: 'market' },
+    data: [],
+    details: [],
+  };
+  stack.store.control.addFault({ operation: 'publisherQuery', status: 400, body });
+  const answer = await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] });
+  expectProblem(answer, 422, 'store_rejected');
+  expect(answer.body.store).toMatchObject({ status: 400, code: 'InvalidParameter', message: 'market' });
+  expect(answer.body.store.cv).toEqual(expect.any(String));
+  expect(logText()).toContain(answer.body.store.cv);
+});

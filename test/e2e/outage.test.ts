@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { api, asked, expectProblem, keysOf, query, register, stack, storeIdsPath, useStack } from './harness.ts';
+
+useStack();
+
+test('a rotated client secret is taken up without a restart; a wrong one is store_unauthorized', async () => {
+  await stack.restartHost();
+  const { clientId } = stack.identities.publisher;
+  stack.keyVault.setSecret('entra-client-secret', 'wrong-secret-wrong-secret');
+  expectProblem(await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] }), 502, 'store_unauthorized');
+  stack.keyVault.setSecret('entra-client-secret', 'second-secret-second-secret');
+  stack.entra.setSecrets(clientId, ['second-secret-second-secret']);
+  expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
+});
+
+test('a service token that the Store no longer takes is had anew, once', async () => {
+  const ask = () => query({ collectionsId: keysOf('u').collectionsId, products: ['A'] });
+  await ask();
+  const before = stack.entra.state.tokenRequests;
+  stack.store.control.addFault({
+    ...{ operation: 'publisherQuery', status: 401 },
+    body: { code: 'Unauthorized', innererror: { code: 'PartnerAadTicketRequired' } },
+  });
+  expect((await ask()).status).toBe(200);
+  expect(stack.entra.state.tokenRequests - before).toBe(1);
+});
+
+test('after a rotation of the encryption secret old rows are readable and new ones sealed anew', async () => {
+  await register('before');
+  stack.keyVault.setSecret('user-store-id-key', Buffer.alloc(32, 7).toString('base64'));
+  await stack.restartHost();
+  await register('after');
+  for (const userId of ['before', 'after']) expect((await query({ userId, products: ['A'] })).status).toBe(200);
+});
+
+test('Entra that does not answer is unavailable, with a Retry-After; health says so', async () => {
+  await stack.restartHost();
+  stack.entra.faults.add({ status: 503, times: null });
+  const answer = await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] });
+  expectProblem(answer, 503, 'unavailable');
+  expect(answer.headers.get('retry-after')).toBe(String(answer.body.retryAfterSeconds));
+  expect(asked('publisherQuery')).toBe(0);
+  const health = await api('GET', '/api/health');
+  expect([health.status, health.body.status]).toEqual([503, 'failing']);
+  const byName = Object.fromEntries(
+    health.body.checks.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]),
+  );
+  expect(byName).toMatchObject({ tables: true, identity: false });
+});
+
+test('Key Vault that does not answer is unavailable and nothing is stored', async () => {
+  await stack.restartHost();
+  stack.keyVault.faults.add({ status: 500, times: null });
+  expectProblem(await api('PUT', storeIdsPath('u13'), keysOf('u13')), 503, 'unavailable');
+  stack.keyVault.faults.clear();
+  expect((await api('GET', storeIdsPath('u13'))).body.accounts).toEqual([]);
+});
+
+test('health is looked at afresh at most every 30 s', async () => {
+  await stack.restartHost();
+  const before = stack.keyVault.state.reads;
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => api('GET', '/api/health', undefined, { 'x-functions-key': '' })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  expect(answers[0]?.body).toEqual({
+    status: 'ok',
+    checks: ['tables', 'keyVault', 'identity'].map((name) => ({ name, ok: true })),
+  });
+  expect(stack.keyVault.state.reads - before).toBeLessThanOrEqual(2);
+});
+
+test('tables that do not answer are unavailable; the Store is not asked', async () => {
+  await register('u14');
+  await stack.azurite.stop();
+  expectProblem(await query({ userId: 'u14', products: ['A'] }), 503, 'unavailable');
+  expectProblem(await api('GET', storeIdsPath('u14')), 503, 'unavailable');
+  expectProblem(await api('DELETE', storeIdsPath('u14')), 503, 'unavailable');
+  expectProblem(await api('PUT', storeIdsPath('u14'), keysOf('u14')), 503, 'unavailable');
+  expect(asked('publisherQuery')).toBe(0);
+});
