@@ -25,7 +25,7 @@ export interface AzuriteOptions {
 const account = 'localstore';
 const startMs = 20_000;
 /** Ends with its parent, however that ends. */
-const wrapper = "process.once('disconnect',()=>process.exit(0));require(process.argv[1])";
+const wrapper = "process.once('disconnect',()=>process.exit(0));process.channel.unref();require(process.argv[1])";
 
 /** Starts Azurite on free ports, for tables and queues. Rejects if it does not answer within 20 s. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<RunningAzurite> {

@@ -20,6 +20,10 @@ try {
     if (!process.connected) end();
   });
   process.on('disconnect', end);
+  // For the bench: what this process has used so far.
+  process.on('message', (message) => {
+    if (message === 'cpu') process.send?.(process.cpuUsage());
+  });
   process.send?.({ type: 'ready', port: host.port, functions: host.functions });
 } catch (fault) {
   process.stderr.write(`${fault instanceof Error ? fault.message : 'The functions host failed.'}\n`);

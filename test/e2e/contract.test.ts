@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import { Pool } from 'undici';
+import { expect, onTestFinished, test } from 'vitest';
+import { contracts } from '../../src/shared/contract/index.ts';
+import { api, expectProblem, keysOf, query, register, stack, useStack } from './harness.ts';
+
+useStack();
+
+const bare = async (method: string, path: string, headers: Record<string, string> = {}) => {
+  const response = await fetch(`${stack.functionsUrl}${path}`, { method, headers });
+  return {
+    status: response.status,
+    text: await response.text(),
+    correlation: response.headers.get('x-correlation-id'),
+  };
+};
+
+test('what the host answers itself: unknown routes and methods 404, no key 401, all of them empty', async () => {
+  const key = { 'x-functions-key': stack.identities.functionKey };
+  const nothing = { text: '', correlation: null };
+  expect(await bare('GET', '/api/nothing', key)).toEqual({ status: 404, ...nothing });
+  expect(await bare('GET', '/', key)).toEqual({ status: 404, ...nothing });
+  for (const method of ['GET', 'OPTIONS', 'HEAD', 'DELETE']) {
+    expect(await bare(method, '/api/entitlements/query', key)).toEqual({ status: 404, ...nothing });
+  }
+  for (const headers of [{}, { 'x-functions-key': 'wrong' }]) {
+    expect(await bare('GET', '/api/service-tickets', headers)).toEqual({ status: 401, ...nothing });
+    expect(await bare('POST', '/api/entitlements/query', headers)).toEqual({ status: 401, ...nothing });
+  }
+  expect((await bare('GET', `/api/users/u/store-ids?code=${stack.identities.functionKey}`)).status).toBe(200);
+  expect((await bare('GET', '/api/users/u/store-ids', { 'x-functions-key': stack.identities.masterKey })).status).toBe(
+    200,
+  );
+  expect((await bare('GET', '/api/health')).status).toBe(200);
+  expect((await bare('GET', '/api/openapi.json')).status).toBe(200);
+});
+
+test('the correlation id is the caller\u2019s if it is fit, else new', async () => {
+  for (const chosen of ['a', '!~'.repeat(64)]) {
+    const answer = await api('GET', '/api/users/u/store-ids', undefined, { 'x-correlation-id': chosen });
+    expect(answer.headers.get('x-correlation-id')).toBe(chosen);
+  }
+  for (const unfit of ['x'.repeat(129), 'a b', '\u00e9', '']) {
+    const answer = await api('GET', '/api/users/u/store-ids', undefined, { 'x-correlation-id': unfit });
+    expect(answer.headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
+  }
+});
+
+const big = (bytes: number) => `{"userId":"${'x'.repeat(bytes - 13)}"}`;
+
+test.each([
+  ['no body', '', 400, '/body'],
+  ['not JSON', '{', 400, '/body'],
+  ['not UTF-8', new Uint8Array([0x22, 0xff, 0x22]), 400, '/body'],
+  ['an array', '[]', 400, '/body'],
+  ['null', 'null', 400, '/body'],
+  ['just within the size', big(256 * 1024), 400, '/body/products'],
+  ['over the size', big(256 * 1024 + 1), 413, undefined],
+  ['no user', { products: ['A'] }, 400, '/body'],
+  ['two users', { userId: 'u', collectionsId: 'k', products: ['A'] }, 400, '/body'],
+  ['account with a raw key', { collectionsId: 'k', account: 'a', products: ['A'] }, 400, '/body/account'],
+  ['no products', { userId: 'u', products: [] }, 400, '/body/products'],
+  ['1,001 products', { userId: 'u', products: Array(1001).fill('A') }, 400, '/body/products'],
+  ['a bad product', { userId: 'u', products: ['A', 'B', 'C', ''] }, 400, '/body/products/3'],
+  [
+    'a surplus member of a product',
+    { userId: 'u', products: [{ productId: 'A', sku: '1' }] },
+    400,
+    '/body/products/0/sku',
+  ],
+  ['an unknown member', { userId: 'u', products: ['A'], 'a/b~c': 1 }, 400, '/body/a~1b~0c'],
+  ['__proto__', '{"userId":"u","products":["A"],"__proto__":{"x":1}}', 400, '/body/__proto__'],
+  ['v8 options with v9', { userId: 'u', products: ['A'], v8: {} }, 400, '/body/v8'],
+  [
+    'an X-token with a line break',
+    { xToken: { userHash: 'a\r\nb', token: 't' }, products: ['A'] },
+    400,
+    '/body/xToken/userHash',
+  ],
+  ['a validity in lower case', { userId: 'u', products: ['A'], validity: 'all' }, 400, '/body/validity'],
+])('a query with %s', async (_name, body, status, path) => {
+  const answer = await api('POST', '/api/entitlements/query', body);
+  expectProblem(answer, status, status === 413 ? 'payload_too_large' : 'invalid_request');
+  expect(answer.body.errors?.map((error: { path: string }) => error.path)).toEqual(
+    path === undefined ? undefined : expect.arrayContaining([path]),
+  );
+});
+
+test('routes without a body take none or {}, and query parameters are refused', async () => {
+  expect((await api('DELETE', '/api/users/u/store-ids', '{}')).status).toBe(204);
+  for (const body of ['{"a":1}', '[]', '5', '"x"', 'null', '{']) {
+    expectProblem(await api('DELETE', '/api/users/u/store-ids', body), 400, 'invalid_request');
+  }
+  for (const path of ['/api/users/u/store-ids?x=1', '/api/health?x=', '/api/users/u%3Fx=1/store-ids?y=2&y=2']) {
+    expectProblem(await api('GET', path), 400, 'invalid_request');
+  }
+  expect((await api('GET', '/api/users/u%3Fx=1/store-ids')).body.userId).toBe('u?x=1');
+});
+
+test('the content type is not looked at', async () => {
+  await register('typed');
+  const body = JSON.stringify({ userId: 'typed', products: ['A'] });
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'nonsense']) {
+    expect((await api('POST', '/api/entitlements/query', body, { 'content-type': type })).status).toBe(200);
+  }
+});
+
+test('a query of v8 sends what v8 asks for', async () => {
+  const { collectionsId } = keysOf('eight');
+  stack.store.control.putProduct('OLD', { kind: 'Durable', legacyProductId: 'legacy-1' });
+  stack.store.control.purchase({ user: 'eight', productId: 'OLD' });
+  stack.store.control.putSettings({ v8KindMember: 'productType' });
+  const v8 = { entitlementFilters: ['*:Durable'], expandSatisfyingItems: false };
+  const { body } = await query({ collectionsId, products: ['OLD'], api: 'v8', v8 });
+  expect(body.items).toMatchObject([
+    { productId: 'OLD', kind: 'Durable', legacyProductId: 'legacy-1', recurrenceId: null },
+  ]);
+  expect(stack.store.requests.at(-1)?.body).toMatchObject({ market: 'neutral', maxPageSize: 100, ...v8 });
+});
+
+const runs = 10_000;
+const atOnce = 100;
+const member = fc.constantFrom(
+  'userId',
+  'collectionsId',
+  'purchaseId',
+  'xToken',
+  'account',
+  'products',
+  'validity',
+  'tiers',
+  'api',
+  'v8',
+  'sandbox',
+);
+const plausible = fc.dictionary(
+  member,
+  fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom<unknown>('u', '*', 'default', 'v8', 'All', ['A'], ['PC'], {}, null, 1, true),
+    fc.array(fc.jsonValue(), { maxLength: 3 }),
+  ),
+  { maxKeys: 5 },
+);
+const anyBody = fc.oneof(
+  { weight: 3, arbitrary: plausible.map((value) => JSON.stringify(value)) },
+  { weight: 1, arbitrary: fc.json() },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
+);
+const headerText = fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,150}$/).map((text) => text.trim());
+const anyHeaders = fc.dictionary(
+  fc.constantFrom(
+    'x-correlation-id',
+    'content-type',
+    'accept',
+    'x-forwarded-for',
+    'x-ms-client-principal',
+    'traceparent',
+  ),
+  headerText,
+  {
+    maxKeys: 3,
+  },
+);
+const pathPart = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: 12 })
+  .map((text) => encodeURIComponent(text.toWellFormed()))
+  .filter((text) => !/^\.{1,2}$/.test(text));
+
+const operations = contracts.flatMap(({ route, operations: all }) => all.map(({ method }) => [method, route] as const));
+
+test.each(operations)(
+  `${runs} random requests: %s %s`,
+  async (method, route) => {
+    const pool = new Pool(stack.functionsUrl, { connections: 8, pipelining: 1, headersTimeout: 60_000 });
+    onTestFinished(() => pool.close());
+    const key = stack.identities.functionKey;
+    const samples = fc.sample(fc.record({ body: anyBody, headers: anyHeaders, user: pathPart }), runs);
+    const counts = new Map<number, number>();
+    let next = 0;
+    const worker = async () => {
+      for (let sample = samples[next++]; sample; sample = samples[next++]) {
+        const { body, headers, user } = sample;
+        const answer = await pool.request({
+          ...{
+            method,
+            path: `/api/${route.replace('{userId}', user)}`,
+            headers: { ...headers, 'x-functions-key': key },
+          },
+          ...(method !== 'GET' && { body }),
+        });
+        const text = await answer.body.text();
+        counts.set(answer.statusCode, (counts.get(answer.statusCode) ?? 0) + 1);
+        if (
+          answer.statusCode === 500 ||
+          (answer.statusCode >= 400 && text !== '' && typeof JSON.parse(text).code !== 'string')
+        ) {
+          expect.fail(`${answer.statusCode} ${text} for ${JSON.stringify(sample)}`);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
+    expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(runs);
+    expect([...counts.keys()].filter((status) => status >= 500)).toEqual([]);
+  },
+  120_000,
+);
