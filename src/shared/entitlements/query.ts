@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Call, Clock } from '../call.ts';
 import type { Entitlements, EntitlementsQuery } from '../contract/entitlements.ts';
 import type { Entra } from '../identity/entra.ts';
@@ -36,8 +35,7 @@ export function entitlementsQuery(parts: EntitlementsParts): QueryEntitlements {
     };
   };
 
-  return (call, query) =>
-    flights.run(createHash('sha256').update(JSON.stringify(query)).digest('base64'), () => run(call, query));
+  return (call, query) => flights.run(JSON.stringify(query), () => run(call, query));
 }
 
 async function askersOf(call: Call, query: EntitlementsQuery, keyring: Keyring): Promise<Asker[]> {
