@@ -83,6 +83,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const tls = await createLocalTls();
     const caFile = join(folder, 'ca.pem');
     writeFileSync(caFile, tls.cert);
+    writeFileSync(join(folder, 'function-key'), identities.functionKey, { mode: 0o600 });
     const { ports } = options;
 
     const azurite = await start('Azurite', undefined, () => startAzurite({ location: join(folder, 'azurite') }));

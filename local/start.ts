@@ -53,7 +53,7 @@ Microsoft Store   ${store.collectionsUrl} (collections), ${store.purchaseUrl} (p
 Entra             ${entra.url}
 Key Vault         ${keyVault.url}
 Azurite           ${tables} (tables)
-function key      ${identities.functionKey}
+function key      ${identities.functionKey} (also in .local/function-key)
 state             .local/ (delete it to start anew)
 
 Three requests to paste into another terminal, in this folder:
@@ -64,10 +64,10 @@ curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator/purchases -d '{
 KEYS=$(curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator/keys -d '{"user":"player-1"}')
 
 # 2. The game backend registers the keys.
-curl -sS -X PUT ${functionsUrl}/api/users/player-1/store-ids -H 'x-functions-key: ${identities.functionKey}' -d "$KEYS"
+curl -sS -X PUT ${functionsUrl}/api/users/player-1/store-ids -H "x-functions-key: $(cat .local/function-key)" -d "$KEYS"
 
 # 3. The game backend asks what the player owns.
-curl -sS ${functionsUrl}/api/entitlements/query -H 'x-functions-key: ${identities.functionKey}' -d '{"userId":"player-1","products":["9NSWORD"]}'
+curl -sS ${functionsUrl}/api/entitlements/query -H "x-functions-key: $(cat .local/function-key)" -d '{"userId":"player-1","products":["9NSWORD"]}'
 
 Ctrl-C ends all of it.
 `;
