@@ -20,6 +20,7 @@ try {
     logFile: join(folder, 'functions.log'),
     onLost: (part, how) => interrupted.abort(new Error(`${part} ended (${how}).`)),
   });
+  process.send?.([stack.azurite.pid, stack.host().pid]);
   const { steps } = await tour(stack, interrupted.signal);
   console.log(`\nAll ${steps} steps came out right.`);
   code = 0;

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { startHostProcess } from '../../local/hostProcess.ts';
+import { startStack } from '../../local/stack.ts';
+
+const units = JSON.parse(readFileSync('infra/units.json', 'utf8')) as Record<string, { functions: string[] }>;
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stack-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw fault;
+  }
+};
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+test('a taken port is named with its part, and nothing is left running', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  onTestFinished(() => new Promise((done) => holder.close(() => done())));
+  const taken = (holder.address() as AddressInfo).port;
+  const [functions = 0, entra = 0, keyVault = 0, collections = 0, purchase = 0] = await freePorts(5);
+  const ports = { functions, entra, keyVault, collections, purchase };
+  const logFile = join(temporaryFolder(), 'log');
+  for (const [part, name] of [
+    ['functions', 'functions'],
+    ['keyVault', 'Key Vault'],
+    ['purchase', 'Microsoft Store'],
+  ] as const) {
+    const start = startStack({ ports: { ...ports, [part]: taken }, logFile });
+    await expect(start).rejects.toThrow(`Port ${taken} (${name}) is in use`);
+  }
+});
+
+test('missing settings stop the start with one line that names them', async () => {
+  const settings = { FUNCTIONS_APP_DIR: process.cwd(), FUNCTIONS_PORT: '0', STORE_SANDBOX: 'not one' };
+  const fault = await startHostProcess(settings).catch((error: Error) => error.message);
+  expect(fault).toMatch(/^These settings are missing or unreadable: [^\n]*$/);
+  for (const name of [
+    'ENTRA_TENANT_ID',
+    'ENTRA_CLIENT_ID',
+    'KEY_VAULT_URI',
+    'STORE_SANDBOX',
+    'TABLES_CONNECTION_STRING',
+  ]) {
+    expect(fault).toContain(name);
+  }
+});
+
+test('a lost part is named, the state outlives the stack, and every unit runs alone', async () => {
+  const stateDir = join(temporaryFolder(), 'state');
+  const logFile = join(temporaryFolder(), 'log');
+  const lost: string[] = [];
+  const first = await startStack({ stateDir, logFile, onLost: (part, how) => lost.push(`${part} ${how}`) });
+  const headers = { 'x-functions-key': first.identities.functionKey };
+  const keys = first.store.control.createKeys({ user: 'p' });
+  await fetch(`${first.functionsUrl}/api/users/p/store-ids`, { method: 'PUT', headers, body: JSON.stringify(keys) });
+  process.kill(first.host().pid, 'SIGKILL');
+  await expect.poll(() => lost).toEqual(['The functions host SIGKILL']);
+  await first.stop();
+  expect(alive(first.azurite.pid)).toBe(false);
+
+  for (const [unit, { functions }] of Object.entries(units)) {
+    if (!functions.some((name) => ['userStoreIds', 'entitlements', 'openapi'].includes(name))) continue;
+    const stack = await startStack({ stateDir, logFile, appDir: join(process.cwd(), 'dist', 'units', unit) });
+    expect(stack.host().functions.map(({ name }) => name)).toEqual(functions);
+    const ask = (path: string, body?: object) =>
+      fetch(`${stack.functionsUrl}${path}`, { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) });
+    const answer =
+      unit === 'entitlements'
+        ? await ask('/api/entitlements/query', { userId: 'p', products: ['A'] })
+        : await ask(unit === 'openapi' ? '/api/openapi.json' : '/api/users/p/store-ids');
+    const text = await answer.text();
+    expect(answer.status, text).toBe(200);
+    if (unit === 'user-store-ids') expect(JSON.parse(text).accounts).toHaveLength(1);
+    await stack.stop();
+  }
+});
+
+async function endedBy(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  return (await ended)[0];
+}
+
+test('Ctrl-C ends the demo with all of its processes', async () => {
+  const demo = spawn(process.execPath, ['dist/local/demo.js'], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const [children] = (await once(demo, 'message')) as [number[]];
+  expect(children.map(alive)).toEqual([true, true]);
+  expect(await endedBy(demo, 'SIGINT')).toBe(1);
+  expect(children.filter(alive)).toEqual([]);
+});
+
+test('state that cannot be read is said in one line', async () => {
+  const stateDir = temporaryFolder();
+  writeFileSync(join(stateDir, 'stack.json'), '{');
+  await expect(startStack({ stateDir })).rejects.toThrow(/cannot be read. Delete the folder/);
+});
