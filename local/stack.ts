@@ -81,14 +81,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   try {
     const tls = await createLocalTls();
-    const caFile = join(folder, 'ca.pem');
-    writeFileSync(caFile, tls.cert);
-    writeFileSync(join(folder, 'function-key'), identities.functionKey, { mode: 0o600 });
     const { ports } = options;
-
-    const azurite = await start('Azurite', undefined, () => startAzurite({ location: join(folder, 'azurite') }));
-    undo.push(azurite.stop);
-    watch(azurite.child, 'Azurite');
 
     const entra = await start('Entra', ports?.entra, () =>
       startEntra({ tls, ...at(ports?.entra), ...appsOf(identities) }),
@@ -116,6 +109,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     );
     undo.push(store.close);
     if (saved) store.importState(saved.store);
+
+    // Not before the ports are held: a stack that already runs on the same state keeps its files.
+    const caFile = join(folder, 'ca.pem');
+    writeFileSync(caFile, tls.cert);
+    writeFileSync(join(folder, 'function-key'), identities.functionKey, { mode: 0o600 });
+    const azurite = await start('Azurite', undefined, () => startAzurite({ location: join(folder, 'azurite') }));
+    undo.push(azurite.stop);
+    watch(azurite.child, 'Azurite');
 
     const settings = {
       ...settingsOf({ identities, entra, keyVault, store, azurite }),

@@ -14,7 +14,10 @@ const environment = z
     AZURE_AUTHORITY_HOST: httpsUrl.optional(),
     KEY_VAULT_URI: httpsUrl,
     USER_KEY_ENCRYPTION_SECRET_NAME: secretName.default('user-store-id-key'),
-    TABLES_CONNECTION_STRING: z.string().min(1).optional(),
+    TABLES_CONNECTION_STRING: z
+      .string()
+      .regex(/(^|;)(AccountName=[^;]|TableEndpoint=https?:|UseDevelopmentStorage=true)/i, 'must be a connection string')
+      .optional(),
     TABLES_ACCOUNT_URL: httpsUrl.optional(),
     STORE_COLLECTIONS_URL: httpsUrl.default('https://collections.mp.microsoft.com'),
     STORE_PURCHASE_URL: httpsUrl.default('https://purchase.mp.microsoft.com'),

@@ -57,3 +57,9 @@ test('two tables are one too many', () => {
     /TABLES_CONNECTION_STRING/,
   );
 });
+
+test('what is no connection string is named', () => {
+  expect(() => loadConfig({ ...least, TABLES_ACCOUNT_URL: '', TABLES_CONNECTION_STRING: 'nonsense' })).toThrow(
+    'TABLES_CONNECTION_STRING (must be a connection string)',
+  );
+});
