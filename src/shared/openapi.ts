@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storeStatement } from './contract/consume.ts';
 import { contracts } from './contract/index.ts';
 import type { HttpContract, Operation } from './contract/route.ts';
 import { type ProblemCode, problemCodes } from './problem.ts';
@@ -15,15 +16,7 @@ const problem = z
     correlationId: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
     retryAfterSeconds: z.number().int().optional(),
-    store: z
-      .object({
-        status: z.number().int(),
-        code: z.string().nullable(),
-        message: z.string().nullable(),
-        correlationId: z.string().nullable(),
-        cv: z.string().nullable(),
-      })
-      .optional(),
+    store: storeStatement.optional(),
   })
   .meta({ id: 'Problem' });
 

@@ -1,21 +1,33 @@
 import { app } from '@azure/functions';
 import { DefaultAzureCredential } from '@azure/identity';
-import { systemClock } from './call.ts';
+import { type Call, systemClock } from './call.ts';
 import { type Config, loadConfig } from './config.ts';
+import { consumes } from './consume/consume.ts';
+import { consumeKind } from './consume/kind.ts';
+import type { ConsumeOrder, ConsumeResult } from './consume/record.ts';
 import { entitlementsQuery } from './entitlements/query.ts';
 import { rememberSeen } from './entitlements/remember.ts';
+import { eventFeed } from './events/feed.ts';
+import { fulfilmentEngine } from './fulfilment/engine.ts';
+import { recovery } from './fulfilment/recovery.ts';
 import { gamePassQuery } from './gamePass/query.ts';
+import { grants } from './grants/grants.ts';
+import { type GrantOrder, type GrantResult, grantKind } from './grants/kind.ts';
 import { keyCipher } from './identity/cipher.ts';
 import { cachedEntra, publisherMint } from './identity/entra.ts';
 import { cachedSecrets, keyVaultReader } from './identity/secrets.ts';
+import type { KeyKind } from './identity/storeId.ts';
 import { renewals } from './renewal/renew.ts';
 import { healthProbe } from './service/health.ts';
 import { serviceTickets } from './service/tickets.ts';
+import { eventsTable } from './state/events.ts';
+import { fulfilmentsTable } from './state/fulfilments.ts';
 import { orderLinesTable } from './state/orderLines.ts';
 import { storeIdsTable } from './state/storeIds.ts';
 import { openTables } from './state/tables.ts';
 import { collectionsApi } from './store/collections.ts';
 import { keysApi } from './store/keys.ts';
+import { purchaseApi } from './store/purchase.ts';
 import { storeTransport } from './store/transport.ts';
 import { keyring } from './storeIds/keyring.ts';
 import { storeIds } from './storeIds/register.ts';
@@ -36,11 +48,37 @@ function compose(config: Config) {
   const { clientId } = config.entra;
   const renewal = renewals({ clientId, clock, entra, cipher, keys, table });
   const ring = keyring({ clientId, clock, cipher, table, renewals: renewal });
+  const lines = orderLinesTable(open);
+  const events = eventsTable(open);
   const query = { clock, sandbox, entra, keyring: ring, collections };
+  const purchase = purchaseApi(send, purchaseUrl);
+
+  const consumesTable = fulfilmentsTable<ConsumeOrder, ConsumeResult>(open, 'Consumes');
+  const consumeEngine = fulfilmentEngine(consumeKind({ ...query, purchase, lines, events }), consumesTable, clock);
+  const consumeRecovery = recovery('consume', consumeEngine, consumesTable, clock);
+  const grantsTable = fulfilmentsTable<GrantOrder, GrantResult>(open, 'Grants');
+  const grantEngine = fulfilmentEngine(grantKind({ entra, keyring: ring, purchase, events }), grantsTable, clock);
+  const grantRecovery = recovery('grant', grantEngine, grantsTable, clock);
+  const waiting = { collections: consumeRecovery, purchase: grantRecovery };
+
   return {
-    storeIds: storeIds({ clientId, clock, cipher, table, renewals: renewal }),
-    entitlements: entitlementsQuery({ ...query, remember: rememberSeen(orderLinesTable(open)) }),
+    storeIds: storeIds({
+      ...{ clientId, clock, cipher, table, renewals: renewal },
+      keyIsBack: (call: Call, userId: string, kind: KeyKind) => waiting[kind].resumeUser(call, userId),
+    }),
+    entitlements: entitlementsQuery({ ...query, remember: rememberSeen(lines) }),
     gamePass: gamePassQuery(query),
+    consumes: consumes(consumeEngine, consumesTable, sandbox),
+    grants: grants(grantEngine, grantsTable, sandbox),
+    feed: eventFeed(events, clock),
+    async recover(call: Call) {
+      const counts = { consumes: await consumeRecovery.run(call), grants: await grantRecovery.run(call) };
+      return Object.fromEntries(
+        Object.entries(counts).flatMap(([kind, count]) =>
+          Object.entries(count).map(([name, value]) => [`${kind}.${name}`, value]),
+        ),
+      );
+    },
     serviceTickets: serviceTickets(entra),
     health: healthProbe(
       {

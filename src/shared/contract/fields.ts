@@ -52,6 +52,13 @@ export const sandbox = z
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')
   .meta({ id: 'Sandbox', description: 'Another sandbox to look into; default: the one of this deployment.' });
 
+/** Of any version; compared and stored in lower case. */
+export const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID')
+  .transform((text) => text.toLowerCase())
+  .meta({ id: 'Uuid', format: 'uuid' });
+
 /** Judged by its own decoder (invalid_store_id), not by the schema. */
 export const storeIdKey = z
   .string()

@@ -1,5 +1,8 @@
+import { consumeContract, consumeRecordContract } from './consume.ts';
 import { entitlementsContract } from './entitlements.ts';
+import { eventsAckContract, eventsContract } from './events.ts';
 import { gamePassContract } from './gamePass.ts';
+import { grantContract, grantRecordContract } from './grants.ts';
 import type { HttpContract } from './route.ts';
 import { healthContract, openapiContract, serviceTicketsContract } from './service.ts';
 import { storeIdsContract } from './storeIds.ts';
@@ -9,7 +12,13 @@ export const contracts: readonly HttpContract[] = [
   storeIdsContract,
   entitlementsContract,
   gamePassContract,
+  consumeContract,
+  consumeRecordContract,
+  grantContract,
+  grantRecordContract,
   serviceTicketsContract,
+  eventsContract,
+  eventsAckContract,
   healthContract,
   openapiContract,
 ];

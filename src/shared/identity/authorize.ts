@@ -1,5 +1,5 @@
 import type { Call } from '../call.ts';
-import type { StoreAuthorization } from '../store/collections.ts';
+import type { UserAuthorization } from '../store/collections.ts';
 import { type AuthFault, authFaultOf } from '../store/errors.ts';
 import type { StoreAnswer } from '../store/transport.ts';
 import type { Entra } from './entra.ts';
@@ -22,7 +22,7 @@ export async function sendAsUser(
   call: Call,
   entra: Entra,
   held: HeldKey,
-  send: (authorization: StoreAuthorization) => Promise<StoreAnswer>,
+  send: (authorization: UserAuthorization) => Promise<StoreAnswer>,
 ): Promise<StoreAnswer> {
   const tried = { newToken: false, newKey: false };
   for (;;) {

@@ -84,7 +84,7 @@ export function renewals(parts: RenewalParts): Renewals {
   const store = async (successor: StoreIdRow, replaced: StoredStoreId): Promise<void> => {
     let etag = replaced.etag;
     for (let round = 0; round < writeRounds; round += 1) {
-      if ((await table.put([{ ...successor, etag }])) === 'written') return;
+      if ((await table.put([{ ...successor, etag }])) !== 'conflict') return;
       const now = await table.one(replaced);
       if (!now || !sameKey(now, replaced)) return;
       etag = now.etag;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { idPart, userHash } from './rowKeys.ts';
 import type { OpenTable, Table } from './tables.ts';
 
@@ -10,15 +11,47 @@ export interface SeenProduct {
   cause: { orderId: string } | { recurrenceId: string };
 }
 
+/** That a consume took units of an order line: the proof that a later clawback is matched with (store-api.md 4.4). */
+export interface LineClaim {
+  userId: string;
+  account: string;
+  trackingId: string;
+  productId: string;
+  orderId: string;
+  lineItemId: string;
+  quantity: number;
+  matchedBy?: 'orders';
+}
+
 export interface OrderLinesTable {
+  /** Idempotent: the same consume claims the same line once. */
+  claim(claim: LineClaim): Promise<void>;
+  /** Who has consumed of a line so far. */
+  claims(orderId: string, lineItemId: string, productId: string): Promise<LineClaim[]>;
   /** Idempotent. */
   remember(seen: SeenProduct): Promise<void>;
 }
+
+const claimed = z.looseObject({
+  ...{ userId: z.string(), account: z.string(), trackingId: z.string(), productId: z.string() },
+  ...{ orderId: z.string(), lineItemId: z.string(), quantity: z.number().int() },
+});
 
 /** Table `OrderLines`: partition order (or recurrence), row line, product, tracking id, user; `seen` rows are from queries. */
 export function orderLinesTable(open: OpenTable): OrderLinesTable {
   const table: Table = open('OrderLines');
   return {
+    async claim(claim) {
+      const { orderId, lineItemId, productId, trackingId, userId } = claim;
+      const rowKey = `${linePrefix(lineItemId, productId)}${trackingId}.${userHash(userId)}`;
+      await table.upsert({ partitionKey: idPart(orderId), rowKey, ...claim });
+    },
+    async claims(orderId, lineItemId, productId) {
+      const prefix = linePrefix(lineItemId, productId);
+      const range = `RowKey ge '${prefix}' and RowKey lt '${prefix}~'`;
+      const rows = await table.list(`PartitionKey eq '${idPart(orderId)}' and ${range}`);
+      return rows.map((row) => claimed.parse(row));
+    },
     async remember({ userId, account, productId, cause }) {
       await table.upsert({
         partitionKey: 'orderId' in cause ? idPart(cause.orderId) : `recurrence.${idPart(cause.recurrenceId)}`,
@@ -27,4 +60,8 @@ export function orderLinesTable(open: OpenTable): OrderLinesTable {
       });
     },
   };
+}
+
+function linePrefix(lineItemId: string, productId: string): string {
+  return `line.${idPart(lineItemId)}.${idPart(productId)}.`;
 }

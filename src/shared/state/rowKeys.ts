@@ -12,3 +12,8 @@ export function idPart(id: string): string {
   const lower = id.toLowerCase();
   return plain.test(lower) ? lower : `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;
 }
+
+/** One of `shards` partitions, evenly, by any SHA-256 in hex. */
+export function shardOf(hash: string, shards: number): number {
+  return Number.parseInt(hash.slice(0, 8), 16) % shards;
+}

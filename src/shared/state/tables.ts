@@ -10,25 +10,26 @@ import { Problem } from '../problem.ts';
 import { within } from '../within.ts';
 
 const operationMs = 10_000;
+/** What Azure answers at most at a time. */
+const largestPage = 1000;
 const sdkOptions: TableServiceClientOptions = {
   retryOptions: { maxRetries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 1000 },
 };
 
 /** As read: the properties of the entity, unchecked. */
 export type Row = Record<string, unknown> & { partitionKey: string; rowKey: string; etag: string };
-/** `conflict`: the row is there, is gone or was changed; or the SDK repeated a write of its own that had come through. Read again. */
-export type Written = 'written' | 'conflict';
+/** `conflict`: a row is there, is gone or was changed; or the SDK repeated a write of its own that had come through. Read again. */
+export type Written = { etag: string } | 'conflict';
 
 /** One table. Every operation throws Problem unavailable when the table cannot be reached; nothing else. */
 export interface Table {
   get(partitionKey: string, rowKey: string): Promise<Row | undefined>;
-  /** All pages, in the order of the row keys; `filter` is OData. */
-  list(filter: string): Promise<Row[]>;
-  insert(entity: TableEntity): Promise<Written>;
-  /** Replaces the row that was read with this ETag. */
-  replace(entity: TableEntity, etag: string): Promise<Written>;
+  /** In the order of the row keys: all pages, or the first `limit` rows. `filter` is OData. */
+  list(filter: string, limit?: number): Promise<Row[]>;
   upsert(entity: TableEntity): Promise<void>;
-  /** Rows of one partition, all or none; at most 100. */
+  /** Whether this call removed it: false if it was not there. */
+  remove(partitionKey: string, rowKey: string): Promise<boolean>;
+  /** Rows of one partition, all or none; at most 100. Answers with the new ETag of the first. */
   transaction(actions: TransactionAction[]): Promise<Written>;
 }
 
@@ -72,11 +73,13 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
       });
     }
   };
-  const write = (what: string, work: (abortSignal: AbortSignal) => Promise<unknown>): Promise<Written> =>
+  const write = <Value>(
+    what: string,
+    work: (abortSignal: AbortSignal) => Promise<Value>,
+  ): Promise<Value | 'conflict'> =>
     run(what, async (abortSignal) => {
       try {
-        await work(abortSignal);
-        return 'written';
+        return await work(abortSignal);
       } catch (fault) {
         if ([404, 409, 412].includes(statusOf(fault))) return 'conflict';
         throw fault;
@@ -93,24 +96,37 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
           throw fault;
         }
       }),
-    list: (filter) =>
+    list: (filter, limit = Number.POSITIVE_INFINITY) =>
       run(`list ${client.tableName}`, async (abortSignal) => {
         const rows: Row[] = [];
-        for await (const row of client.listEntities({ queryOptions: { filter }, abortSignal })) rows.push(row as Row);
-        return rows;
+        const pages = client
+          .listEntities({ queryOptions: { filter }, abortSignal })
+          .byPage({ maxPageSize: Math.min(limit, largestPage) });
+        for await (const page of pages) {
+          rows.push(...(page as Row[]));
+          if (rows.length >= limit) break;
+        }
+        return rows.slice(0, limit);
       }),
-    insert: (entity) =>
-      write(`insert into ${client.tableName}`, (abortSignal) => client.createEntity(entity, { abortSignal })),
-    replace: (entity, etag) =>
-      write(`replace in ${client.tableName}`, (abortSignal) =>
-        client.updateEntity(entity, 'Replace', { etag, abortSignal }),
-      ),
+    remove: (partitionKey, rowKey) =>
+      run(`remove from ${client.tableName}`, async (abortSignal) => {
+        try {
+          await client.deleteEntity(partitionKey, rowKey, { abortSignal });
+          return true;
+        } catch (fault) {
+          if (statusOf(fault) === 404) return false;
+          throw fault;
+        }
+      }),
     upsert: (entity) =>
       run(`upsert into ${client.tableName}`, async (abortSignal) => {
         await client.upsertEntity(entity, 'Replace', { abortSignal });
       }),
     transaction: (actions) =>
-      write(`write to ${client.tableName}`, (abortSignal) => client.submitTransaction(actions, { abortSignal })),
+      write(`write to ${client.tableName}`, async (abortSignal) => {
+        const answer = await client.submitTransaction(actions, { abortSignal });
+        return { etag: answer.subResponses[0]?.etag ?? '' };
+      }),
   };
 }
 

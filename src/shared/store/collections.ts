@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import type { Call } from '../call.ts';
-import { readRule } from './retry.ts';
+import { idempotentRule, readRule } from './retry.ts';
 import type { SendToStore, StoreAnswer } from './transport.ts';
+
+/** A user's key, with the service's own token. */
+export interface UserAuthorization {
+  key: string;
+  serviceToken: string;
+}
 
 /** As whom the Store is asked: a user's key with the service's token, or a delegated X-token, which says user and sandbox itself. */
 export type StoreAuthorization =
-  | { key: string; serviceToken: string }
+  | UserAuthorization
   | { xToken: { userHash: string; token: string; signature?: string | undefined } };
 
 export interface ProductSku {
@@ -66,6 +72,8 @@ export interface CollectionsApi {
     request: EntitlementsRequest,
     continuationToken: string | undefined,
   ): Promise<StoreAnswer>;
+  /** @throws StoreSilence: it may have been consumed */
+  consume(call: Call, authorization: StoreAuthorization, request: ConsumeRequest): Promise<StoreAnswer>;
 }
 
 export function collectionsApi(send: SendToStore, url: string): CollectionsApi {
@@ -95,7 +103,51 @@ export function collectionsApi(send: SendToStore, url: string): CollectionsApi {
         retry: readRule,
       });
     },
+    consume(call, authorization, { sandbox, ...request }) {
+      return send(call, {
+        operation: 'consume',
+        url: `${url}/v8.0/collections/consume`,
+        headers: authorizationHeaders(authorization),
+        body: {
+          ...('key' in authorization && {
+            beneficiary: beneficiary(authorization.key),
+            ...(sandbox !== 'RETAIL' && { sbx: sandbox }),
+          }),
+          ...request,
+          includeOrderIds: true,
+        },
+        retry: idempotentRule,
+      });
+    },
   };
+}
+
+/** One consume (store-api.md 2.4). The same request again never consumes twice: it must be the same to the letter. */
+export interface ConsumeRequest {
+  productId: string;
+  trackingId: string;
+  /** Absent for a developer-managed product, which refuses any value. */
+  removeQuantity?: number;
+  sandbox: string;
+}
+
+const consumed = z.looseObject({
+  newQuantity: z.number().int(),
+  orderTransactions: z
+    .array(
+      z.looseObject({
+        orderId: z.string().min(1),
+        orderLineItemId: z.string().min(1),
+        quantityConsumed: z.number().int(),
+      }),
+    )
+    .nullish(),
+});
+export type Consumed = z.infer<typeof consumed>;
+
+/** @throws ZodError that names the field which is not as documented */
+export function consumedOf(answer: StoreAnswer): Consumed {
+  return consumed.parse(answer.body);
 }
 
 /** @throws ZodError that names the field which is not as documented */

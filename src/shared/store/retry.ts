@@ -11,6 +11,12 @@ export interface RetryRule {
 /** For calls that change nothing: an answer after three failures in a row is still worth having. */
 export const readRule: RetryRule = { attempts: 4, afterSilence: true, afterThrottling: true };
 
+/**
+ * For changes that carry a persisted id: once more at once, since an answer that was lost is most often there the second time. The
+ * rest is the recovery timer's; a 429 too, which the caller need not wait for.
+ */
+export const idempotentRule: RetryRule = { attempts: 2, afterSilence: true, afterThrottling: false };
+
 /** A `Retry-After` up to this long is waited out, a longer one is the caller's to keep (http-api.md 1). */
 const longestWaitMs = 5000;
 const baseMs = 200;

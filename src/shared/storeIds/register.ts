@@ -19,6 +19,8 @@ export interface StoreIdsParts {
   cipher: KeyCipher;
   table: StoreIdsTable;
   renewals: Renewals;
+  /** A user has a key again that serves: what waited for it can go on. Never fails. */
+  keyIsBack: (call: Call, userId: string, kind: KeyKind) => Promise<void>;
 }
 
 interface Candidate {
@@ -29,7 +31,7 @@ interface Candidate {
 
 const writeRounds = 5;
 
-export function storeIds({ clientId, clock, cipher, table, renewals }: StoreIdsParts): StoreIds {
+export function storeIds({ clientId, clock, cipher, table, renewals, keyIsBack }: StoreIdsParts): StoreIds {
   const living = async (call: Call, userId: string, account: string, candidate: Candidate): Promise<Candidate> => {
     if (clock.now() < candidate.claims.expiresAt) return candidate;
     const renewal = await renewals.ask(call, { userId, account, kind: candidate.kind }, candidate.key);
@@ -69,7 +71,10 @@ export function storeIds({ clientId, clock, cipher, table, renewals }: StoreIdsP
           ),
         );
         const writes = wins.map((row) => ({ ...row, ...etagOf(stored.find(({ kind }) => kind === row.kind)) }));
-        if (writes.length === 0 || (await table.put(writes)) === 'written') {
+        if (writes.length === 0 || (await table.put(writes)) !== 'conflict') {
+          for (const { kind } of wins.filter((row) => wasGone(stored, row.kind, clock.now()))) {
+            await keyIsBack(call, userId, kind);
+          }
           const kept = stored.filter((row) => !wins.some(({ kind }) => kind === row.kind));
           return { userId, account, ...infoByKind([...kept, ...wins], clock.now()) };
         }
@@ -103,6 +108,12 @@ export function replaces(
   stored: (StoreIdClaims & { unrenewable: boolean }) | undefined,
 ): boolean {
   return stored === undefined || stored.unrenewable || candidate.issuedAt >= stored.issuedAt;
+}
+
+/** Whether there was no key of this kind that could still serve. */
+function wasGone(stored: StoredStoreId[], kind: KeyKind, now: number): boolean {
+  const before = stored.find((row) => row.kind === kind);
+  return !before || before.unrenewable || now >= before.expiresAt;
 }
 
 function etagOf(row: StoredStoreId | undefined): { etag?: string } {

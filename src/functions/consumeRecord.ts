@@ -1,0 +1,7 @@
+import { consumeRecordContract } from '../shared/contract/consume.ts';
+import { serve } from '../shared/http.ts';
+import { services } from '../shared/services.ts';
+
+serve(consumeRecordContract, {
+  GET: async ({ path }) => ({ body: await services().consumes.record(path.userId, path.trackingId) }),
+});

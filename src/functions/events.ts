@@ -1,0 +1,7 @@
+import { eventsContract } from '../shared/contract/events.ts';
+import { serve } from '../shared/http.ts';
+import { services } from '../shared/services.ts';
+
+serve(eventsContract, {
+  GET: async ({ query }) => ({ body: await services().feed.read(query.limit, query.wait) }),
+});

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { account, pathUserId, productId, time, userId, uuid, xToken } from './fields.ts';
+import type { HttpContract, Operation } from './route.ts';
+
+export const managedBy = z
+  .enum(['store', 'developer'])
+  .meta({ id: 'ManagedBy', description: 'Who keeps the balance: the Store, or the game (UnmanagedConsumable).' });
+
+const body = z
+  .strictObject({
+    userId,
+    account: account.default('default'),
+    xToken: xToken.optional(),
+    productId,
+    trackingId: uuid,
+    quantity: z.number().int().min(1).max(1_000_000).default(1),
+    managedBy: managedBy.default('store'),
+  })
+  .superRefine((request, context) => {
+    if (request.managedBy === 'developer' && request.quantity !== 1) {
+      const message = 'must be 1 or absent for a developer-managed product';
+      context.addIssue({ code: 'custom', path: ['quantity'], message, input: request.quantity });
+    }
+  })
+  .meta({ id: 'ConsumeRequest' });
+export type ConsumeBody = z.output<typeof body>;
+
+const about = { trackingId: z.string(), userId, account, productId: z.string(), managedBy, quantity: z.number().int() };
+
+const completed = z
+  .object({
+    state: z.literal('completed'),
+    ...about,
+    newQuantity: z.number().int(),
+    orders: z.array(
+      z.object({
+        orderId: z.string(),
+        lineItemId: z.string(),
+        quantity: z.number().int(),
+        matchedBy: z.literal('orders').optional(),
+        restores: z.string().optional(),
+      }),
+    ),
+    replayed: z.boolean(),
+    completedAt: time,
+  })
+  .meta({ id: 'ConsumeCompleted' });
+const pending = z.object({ state: z.literal('pending'), ...about, since: time }).meta({ id: 'ConsumePending' });
+
+export const storeStatement = z
+  .object({
+    status: z.number().int(),
+    code: z.string().nullable(),
+    message: z.string().nullable(),
+    correlationId: z.string().nullable(),
+    cv: z.string().nullable(),
+  })
+  .meta({ id: 'StoreStatement', description: 'What the Store said.' });
+
+const rejected = z
+  .object({
+    state: z.literal('rejected'),
+    ...about,
+    code: z.enum(['insufficient_quantity', 'store_rejected']),
+    store: storeStatement.optional(),
+    rejectedAt: time,
+  })
+  .meta({ id: 'ConsumeRejected' });
+export type ConsumeView = z.infer<typeof completed> | z.infer<typeof pending> | z.infer<typeof rejected>;
+
+/** What a consume or grant can be refused with: nothing else is final. */
+export const fulfilmentProblems = [
+  'invalid_request',
+  'payload_too_large',
+  'unknown_user',
+  'tracking_id_reused',
+  'store_rejected',
+  'store_id_expired',
+  'unavailable',
+] as const;
+
+export const postConsume = {
+  method: 'POST',
+  summary: 'Consumes once, however often it is asked with the same tracking id',
+  body,
+  answers: { 200: completed, 202: pending },
+  problems: [...fulfilmentProblems, 'insufficient_quantity'],
+} as const satisfies Operation;
+
+export const consumeContract = {
+  name: 'consume',
+  route: 'consumables/consume',
+  authLevel: 'function',
+  operations: [postConsume],
+} as const satisfies HttpContract;
+
+export const getConsume = {
+  method: 'GET',
+  summary: 'The record of a consume',
+  path: z.object({ userId: pathUserId, trackingId: uuid }),
+  answers: { 200: z.union([completed, pending, rejected]) },
+  problems: ['invalid_request', 'not_found', 'unavailable'],
+} as const satisfies Operation;
+
+export const consumeRecordContract = {
+  name: 'consumeRecord',
+  route: 'consumables/consume/{userId}/{trackingId}',
+  authLevel: 'function',
+  operations: [getConsume],
+} as const satisfies HttpContract;

@@ -1,0 +1,107 @@
+import type { Call, Clock } from '../call.ts';
+import { inParallel } from '../inParallel.ts';
+import { faultFields } from '../log.ts';
+import { type DueFulfilment, type FulfilmentsTable, fulfilmentShards } from '../state/fulfilments.ts';
+import type { Engine } from './engine.ts';
+
+export interface RecoveryCount {
+  /** Taken up in this run. */
+  taken: number;
+  /** Could not be dealt with, or are in the hands of a request: their place in the list is unchanged. */
+  left: number;
+  /** The run stopped for its time budget. */
+  remaining: boolean;
+}
+
+export interface Recovery {
+  /** Takes up whatever is due, until nothing is or the budget (4 minutes) is spent. @throws Problem unavailable */
+  run(call: Call): Promise<RecoveryCount>;
+  /** Takes up what a user waits for, due or not: there is a new key. Never fails. */
+  resumeUser(call: Call, userId: string): Promise<void>;
+}
+
+const budgetMs = 4 * 60_000;
+const userBudgetMs = 10_000;
+/** For one record: what a request has. */
+const recordMs = 45_000;
+const batch = 200;
+const shardsAtOnce = 4;
+const usersAtOnce = 4;
+const stuckMs = 24 * 3600_000;
+
+/** `name` is that of the kind in the log: consume, grant. */
+export function recovery<Request, Result, Identity>(
+  name: string,
+  engine: Engine<Request, Result, Identity>,
+  table: FulfilmentsTable<Request, Result>,
+  clock: Clock,
+): Recovery {
+  const takeUp = async (call: Call, place: DueFulfilment): Promise<boolean> => {
+    try {
+      const stored = await table.get(place.userId, place.id);
+      if (stored?.dueAt !== place.dueAt) {
+        await table.forget(place);
+        return true;
+      }
+      if (stored.state === 'open' && clock.now() - stored.createdAt > stuckMs) {
+        call.log('error', `${name}.stuck`, { id: place.id, since: new Date(stored.createdAt).toISOString() });
+      }
+      return await engine.resume({ ...call, deadline: clock.now() + recordMs }, stored);
+    } catch (fault) {
+      call.log('error', `${name}.recoveryFailed`, { id: place.id, ...faultFields(fault) });
+      return false;
+    }
+  };
+
+  const runShard = async (call: Call, shard: number, startedAt: number): Promise<RecoveryCount> => {
+    const count = { taken: 0, remaining: false };
+    const left = new Set<string>();
+    for (;;) {
+      const places = await table.due(shard, startedAt, batch + left.size);
+      const fresh = places.filter((place) => !left.has(keyOf(place)));
+      if (fresh.length === 0) return { ...count, left: left.size };
+      // One user's records one after the other: two that lost their order ids must not find the same order.
+      await inParallel(byUser(fresh), usersAtOnce, async (ofUser) => {
+        for (const place of ofUser) {
+          if (clock.now() - startedAt > budgetMs) count.remaining = true;
+          else if (await takeUp(call, place)) count.taken += 1;
+          else left.add(keyOf(place));
+        }
+      });
+      if (count.remaining) return { ...count, left: left.size };
+    }
+  };
+
+  return {
+    async run(call) {
+      const startedAt = clock.now();
+      const shards = Array.from({ length: fulfilmentShards }, (_, shard) => shard);
+      const counts = await inParallel(shards, shardsAtOnce, (shard) => runShard(call, shard, startedAt));
+      return {
+        taken: counts.reduce((sum, { taken }) => sum + taken, 0),
+        left: counts.reduce((sum, count) => sum + count.left, 0),
+        remaining: counts.some(({ remaining }) => remaining),
+      };
+    },
+    async resumeUser(call, userId) {
+      const until = clock.now() + userBudgetMs;
+      try {
+        for (const place of await table.dueOfUser(userId)) {
+          if (clock.now() < until) await takeUp(call, place);
+        }
+      } catch (fault) {
+        call.log('error', `${name}.recoveryFailed`, faultFields(fault));
+      }
+    },
+  };
+}
+
+function keyOf({ userId, id, dueAt }: DueFulfilment): string {
+  return JSON.stringify([userId, id, dueAt]);
+}
+
+function byUser(places: DueFulfilment[]): DueFulfilment[][] {
+  const users = new Map<string, DueFulfilment[]>();
+  for (const place of places) users.set(place.userId, [...(users.get(place.userId) ?? []), place]);
+  return [...users.values()];
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { joinText, splitText } from './longText.ts';
+import { shardOf } from './rowKeys.ts';
+import type { OpenTable, Table } from './tables.ts';
+
+/** What happened, before it is an event: `cause` names it for good, `at` (epoch ms) is on record and does not change. */
+export interface Happening {
+  type: string;
+  cause: string[];
+  at: number;
+  /** The user concerned. */
+  subject?: string;
+  data: unknown;
+}
+
+/** A CloudEvent 1.0 (http-api.md 2.10). */
+export interface StoredEvent {
+  specversion: '1.0';
+  id: string;
+  source: string;
+  type: string;
+  time: string;
+  subject?: string;
+  data: unknown;
+}
+
+export interface EventsTable {
+  /** Once for each cause, whatever became of the event since. */
+  put(happening: Happening): Promise<void>;
+  /** Unacknowledged events, the oldest first, at most `limit`. */
+  oldest(limit: number): Promise<StoredEvent[]>;
+  /** Whether the event was there, and is no more. */
+  acknowledge(id: string): Promise<boolean>;
+}
+
+const source = '/microsoft-store-functions';
+const shards = 4;
+const stored = z.looseObject({
+  id: z.string(),
+  type: z.string(),
+  time: z.string(),
+  subject: z.string().optional(),
+});
+const idPattern = /^\d{15}-[0-9a-f]{32}$/;
+
+/**
+ * Table `Events`, the outbox: four partitions by cause, rows by time. `seen` rows stay, so that an event which was acknowledged is
+ * not made again by a recovery that did not know.
+ */
+export function eventsTable(open: OpenTable): EventsTable {
+  const table: Table = open('Events');
+  return {
+    async put({ type, cause, at, subject, data }) {
+      const hash = createHash('sha256')
+        .update(JSON.stringify([type, ...cause]))
+        .digest('hex')
+        .slice(0, 32);
+      const id = `${String(at).padStart(15, '0')}-${hash}`;
+      const partitionKey = partitionOf(hash);
+      await table.transaction([
+        ['create', { partitionKey, rowKey: `seen.${hash}` }],
+        [
+          'create',
+          {
+            ...{ partitionKey, rowKey: `event.${id}`, id, type, time: new Date(at).toISOString() },
+            ...(subject !== undefined && { subject }),
+            ...splitText('data', JSON.stringify(data)),
+          },
+        ],
+      ]);
+    },
+    async oldest(limit) {
+      const range = "RowKey ge 'event.' and RowKey lt 'event/'";
+      const found = await Promise.all(
+        Array.from({ length: shards }, (_, shard) => table.list(`PartitionKey eq '${shard}' and ${range}`, limit)),
+      );
+      return found
+        .flat()
+        .sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1))
+        .slice(0, limit)
+        .map((row) => {
+          const { id, type, time, subject } = stored.parse(row);
+          const data: unknown = JSON.parse(joinText('data', row));
+          return { specversion: '1.0', id, source, type, time, ...(subject !== undefined && { subject }), data };
+        });
+    },
+    async acknowledge(id) {
+      return idPattern.test(id) && table.remove(partitionOf(id.slice(16)), `event.${id}`);
+    },
+  };
+}
+
+function partitionOf(hash: string): string {
+  return String(shardOf(hash, shards));
+}

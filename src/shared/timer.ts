@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { app } from '@azure/functions';
+import { type Call, systemClock } from './call.ts';
+import { writerOf } from './http.ts';
+import { faultFields, type LogFields, structuredLog } from './log.ts';
+
+/** A run must end before the host's default limit of 5 minutes on small plans. */
+const runMs = 4.5 * 60_000;
+
+/** Registers a timer function: the boundary of what nobody waits for. A failed run is logged, and failed for the host too. */
+export function schedule(name: string, ncrontab: string, work: (call: Call) => Promise<object>): void {
+  app.timer(name, {
+    schedule: ncrontab,
+    handler: async (_timer, context) => {
+      const correlationId = randomUUID();
+      const log = structuredLog(writerOf(context), correlationId);
+      try {
+        const outcome = await work({ correlationId, log, deadline: systemClock.now() + runMs });
+        log('info', 'run', { function: name, ...(outcome as LogFields) });
+      } catch (fault) {
+        log('error', 'runFailed', { function: name, ...faultFields(fault) });
+        throw new Error(`${name} failed`, { cause: fault });
+      }
+    },
+  });
+}
