@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
+import { begin, next } from '../../src/shared/fulfilment/machine.ts';
+import { eventsTable } from '../../src/shared/state/events.ts';
+import { fulfilmentShards, fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
+import { orderLinesTable } from '../../src/shared/state/orderLines.ts';
+import { storeIdsTable } from '../../src/shared/state/storeIds.ts';
+import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
+
+let azurite: RunningAzurite;
+let open: OpenTable;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  const noCredential = { getToken: () => Promise.reject(new Error('not used')) };
+  open = openTables({ connectionString: azurite.connectionString }, noCredential);
+});
+afterAll(() => azurite.stop());
+
+const now = Date.parse('2026-11-22T06:35:00.000Z');
+const newRecord = (id: string, userId = 'u') =>
+  begin<string, { text: string }>(userId, id, 'request', `creator of ${id}`, now);
+const fulfilments = () => fulfilmentsTable<string, { text: string }>(open, 'Consumes');
+
+async function written(id: string, userId?: string) {
+  const stored = await fulfilments().write(newRecord(id, userId));
+  return stored === 'conflict' ? expect.fail('a conflict') : stored;
+}
+
+test('a record is created once, and changed only from where it was read', async () => {
+  const table = fulfilments();
+  const stored = await written('a');
+  expect(stored.etag).toMatch(/\S/);
+  expect(await table.write(newRecord('a'))).toBe('conflict');
+  const completed = next(stored, { type: 'complete', now: now + 1, byCreator: true, result: { text: 'done' } });
+  if (!completed) expect.fail('no transition');
+  expect(await table.write(completed, stored)).toMatchObject({ state: 'completed' });
+  expect(await table.write(completed, stored)).toBe('conflict');
+  expect(await table.get('u', 'a')).toMatchObject({ ...completed, etag: expect.any(String) });
+});
+
+test('the list has what is due, the longest due first, and nothing that is settled', async () => {
+  const table = fulfilments();
+  const user = 'list';
+  const [first, second, settled] = [await written('1', user), await written('2', user), await written('3', user)];
+  const later = next(first, { type: 'attempt', now: now + 120_000, by: 'recovery' });
+  const done = next(settled, { type: 'complete', now, byCreator: true, result: { text: '' } });
+  if (!later || !done) expect.fail('no transition');
+  await table.write(later, first);
+  await table.write(done, settled);
+  const dueBy = async (by: number) =>
+    (await Promise.all(Array.from({ length: fulfilmentShards }, (_, shard) => table.due(shard, by, 100))))
+      .flat()
+      .filter(({ userId }) => userId === user)
+      .map(({ id }) => id);
+  expect(await dueBy(now + 59_999)).toEqual([]);
+  expect(await dueBy(now + 60_000)).toEqual([second.id]);
+  expect(await dueBy(now + 3_600_000)).toEqual([second.id, first.id]);
+  expect((await table.dueOfUser(user)).map(({ id }) => id)).toEqual(['2', '1']);
+  expect(await table.dueOfUser('lis')).toEqual([]);
+});
+
+test('a result of thousands of orders comes back whole', async () => {
+  const stored = await written('long');
+  const result = { text: 'x'.repeat(450_000) };
+  const done = next(stored, { type: 'complete', now, byCreator: true, result });
+  if (!done) expect.fail('no transition');
+  await fulfilments().write(done, stored);
+  expect((await fulfilments().get('u', 'long'))?.result).toEqual(result);
+});
+
+test('an event is made once for its cause, even after it was acknowledged', async () => {
+  const table = eventsTable(open);
+  const happening = { type: 'consume.completed', cause: ['u', 'a'], at: now, subject: 'u', data: { n: 1 } };
+  await table.put(happening);
+  await table.put({ ...happening, at: now + 5, data: { n: 2 } });
+  await table.put({ ...happening, type: 'consume.rejected', at: now - 1 });
+  const [rejected, completed, ...more] = await table.oldest(10);
+  expect(more).toEqual([]);
+  expect([rejected?.type, completed?.type, completed?.data]).toEqual([
+    'consume.rejected',
+    'consume.completed',
+    { n: 1 },
+  ]);
+  expect(completed?.time).toBe('2026-11-22T06:35:00.000Z');
+  expect(await table.acknowledge(completed?.id ?? '')).toBe(true);
+  expect(await table.acknowledge(completed?.id ?? '')).toBe(false);
+  await table.put(happening);
+  expect(await table.oldest(10)).toHaveLength(1);
+});
+
+test('8 writers of 1,250 events each: every one reaches a reader that acknowledges as it goes, none comes again', async () => {
+  const feed = eventsTable(openTables({ connectionString: azurite.connectionString }, { getToken: async () => null }));
+  for (const { id } of await feed.oldest(500)) await feed.acknowledge(id);
+  let writing = 8;
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    const table = eventsTable(open);
+    for (let n = 0; n < 1250; n += 1) {
+      const at = Date.now() - ((n * 7919) % 1000);
+      await table.put({ type: 'consume.completed', cause: [String(writer), String(n)], at, data: `${writer}/${n}` });
+    }
+    writing -= 1;
+  });
+  const seen = new Map<unknown, number>();
+  const reader = async () => {
+    for (;;) {
+      const last = writing === 0;
+      const events = await feed.oldest(500);
+      if (events.length === 0 && last) return;
+      for (const { data } of events) seen.set(data, (seen.get(data) ?? 0) + 1);
+      const removed = await Promise.all(events.map(({ id }) => feed.acknowledge(id)));
+      expect(removed.every((was) => was)).toBe(true);
+    }
+  };
+  await Promise.all([...writers, reader()]);
+  expect(seen.size).toBe(10_000);
+  expect([...seen.values()].every((times) => times === 1)).toBe(true);
+}, 120_000);
+
+test('claims of an order line: each consume once, other lines apart', async () => {
+  const table = orderLinesTable(open);
+  const claim = {
+    userId: 'u',
+    account: 'default',
+    trackingId: 't1',
+    productId: 'P',
+    orderId: 'O/1',
+    lineItemId: 'L',
+    quantity: 2,
+  };
+  await table.claim(claim);
+  await table.claim(claim);
+  await table.claim({ ...claim, trackingId: 't2', quantity: 1 });
+  await table.claim({ ...claim, lineItemId: 'L2' });
+  await table.claim({ ...claim, productId: 'P2' });
+  expect((await table.claims('O/1', 'L', 'P')).map(({ trackingId, quantity }) => [trackingId, quantity])).toEqual([
+    ['t1', 2],
+    ['t2', 1],
+  ]);
+});
+
+test('keys of a user: written both or none, and deleted whole', async () => {
+  const table = storeIdsTable(open);
+  const row = (kind: 'collections' | 'purchase', account = 'default') => ({
+    ...{
+      userId: 'K',
+      account,
+      kind,
+      sealed: new Uint8Array([1, 2, 3]),
+      secretVersion: 'v1',
+      issuedAt: now,
+      expiresAt: now + 1,
+      unrenewable: false,
+    },
+  });
+  expect(await table.put([row('collections')])).not.toBe('conflict');
+  expect(await table.put([row('purchase'), row('collections')])).toBe('conflict');
+  expect(await table.ofUser('K')).toHaveLength(1);
+  const stored = await table.one(row('collections'));
+  expect(stored).toMatchObject({ ...row('collections'), sealed: expect.anything() });
+  expect(Buffer.from(stored?.sealed ?? []).toString('hex')).toBe('010203');
+  await table.put([row('purchase')]);
+  await table.put([row('purchase', 'other')]);
+  await table.deleteUser('K');
+  expect(await table.ofUser('K')).toEqual([]);
+  expect(await table.ofUser('k')).toEqual([]);
+});
