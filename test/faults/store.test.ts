@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { logText, stack, useStack } from '../e2e/harness.ts';
+import {
+  expectFulfilledOnce,
+  player,
+  recordOf,
+  recover,
+  restartLater,
+  scenarios,
+  submit,
+  useProxy,
+} from './scenarios.ts';
+
+useStack();
+useProxy();
+
+const faults = [
+  ['dropped after it acted, twice', { dropResponse: true, times: 2 }],
+  ['dropped before it acted, twice', { dropRequest: true, times: 2 }],
+  ['cut in half after it acted, twice', { truncateBody: true, times: 2 }],
+  ['500 after it acted, twice', { actThenStatus: true, times: 2 }],
+  ['429', { status: 429, headers: { 'retry-after': '60' } }],
+  ['429 after it acted', { status: 429, actThenStatus: true }],
+  ['401 after it acted, to the last', { status: 401, actThenStatus: true, times: 3 }],
+  ['HTML after it acted', { status: 404, body: '<html>', contentType: 'text/html', actThenStatus: true }],
+  ['late, after it acted, twice', { answerLatencyMs: 11_000, times: 2 }],
+] as const;
+
+test('the Store\u2019s answer is broken in every way: pending, then settled by the recovery, once and with one event', async () => {
+  const made = await Promise.all(
+    scenarios.flatMap((scenario) =>
+      faults.map(async ([says]) => ({ scenario, says, ...(await player(scenario, `${scenario.name}: ${says}`)) })),
+    ),
+  );
+  const slow = [];
+  for (const { scenario, says, body } of made) {
+    const fault = faults.find(([name]) => name === says)?.[1] ?? {};
+    stack.store.control.addFault({ operation: scenario.operation as 'consume', ...fault });
+    if (says.startsWith('late')) {
+      // Two attempts of 10 s each: they overlap, so each kind of request waits for the one before to have met its faults.
+      slow.push(submit(scenario, body));
+      await expect.poll(() => stack.store.control.state().faults.length, { timeout: 15_000 }).toBe(0);
+    } else {
+      const answer = await submit(scenario, body);
+      expect(answer.status, `${scenario.name}: ${says}: ${answer.text}`).toBe(202);
+    }
+  }
+  for (const answer of await Promise.all(slow)) expect(answer.status).toBe(202);
+  await restartLater(61_000);
+  await recover();
+  for (const { scenario, userId, id } of made) {
+    expect((await recordOf(scenario, userId, id)).body.state).toBe('completed');
+    await expectFulfilledOnce(scenario, userId, id, 1);
+  }
+}, 120_000);
+
+test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a day is called stuck', async () => {
+  const scenario = scenarios[0];
+  if (!scenario) expect.fail('no scenario');
+  const { userId, id, body } = await player(scenario, 'waiting');
+  stack.store.control.addFault({ operation: 'consume', status: 429, times: null });
+  const asked = () => stack.store.requests.filter(({ operation }) => operation === 'consume').length;
+  expect((await submit(scenario, body)).status).toBe(202);
+  const minute = 60_000;
+  const day = 24 * 60 * minute;
+  for (const [pause, due] of [
+    [0.9, false],
+    [0.2, true],
+    [4, false],
+    [1.1, true],
+    [14, false],
+    [1.1, true],
+    [59, false],
+    [1.1, true],
+    [24 * 60, true],
+  ] as const) {
+    const before = asked();
+    await restartLater(pause * minute);
+    await recover();
+    expect([pause, asked() - before]).toEqual([pause, due ? 1 : 0]);
+  }
+  expect(logText()).toContain(`"event":"consume.stuck"`);
+  stack.store.control.clearFaults();
+  await restartLater(day);
+  await recover();
+  await expectFulfilledOnce(scenario, userId, id, 1);
+});
