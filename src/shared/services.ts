@@ -54,17 +54,25 @@ function compose(config: Config) {
   const purchase = purchaseApi(send, purchaseUrl);
 
   const consumesTable = fulfilmentsTable<ConsumeOrder, ConsumeResult>(open, 'Consumes');
-  const consumeEngine = fulfilmentEngine(consumeKind({ ...query, purchase, lines, events }), consumesTable, clock);
+  const consumeEngine = fulfilmentEngine(
+    consumeKind({ ...query, purchase, lines, events, open: consumesTable }),
+    consumesTable,
+    clock,
+  );
   const consumeRecovery = recovery('consume', consumeEngine, consumesTable, clock);
   const grantsTable = fulfilmentsTable<GrantOrder, GrantResult>(open, 'Grants');
   const grantEngine = fulfilmentEngine(grantKind({ entra, keyring: ring, purchase, events }), grantsTable, clock);
   const grantRecovery = recovery('grant', grantEngine, grantsTable, clock);
-  const waiting = { collections: consumeRecovery, purchase: grantRecovery };
+  // A developer-managed consume may wait for the orders, which are asked for with the purchase key.
+  const waiting = { collections: [consumeRecovery], purchase: [grantRecovery, consumeRecovery] };
 
   return {
     storeIds: storeIds({
       ...{ clientId, clock, cipher, table, renewals: renewal },
-      keyIsBack: (call: Call, userId: string, kind: KeyKind) => waiting[kind].resumeUser(call, userId),
+      keyIsBack: async (call: Call, userId: string, kinds: KeyKind[]) => {
+        for (const recovered of new Set(kinds.flatMap((kind) => waiting[kind])))
+          await recovered.resumeUser(call, userId);
+      },
     }),
     entitlements: entitlementsQuery({ ...query, remember: rememberSeen(lines) }),
     gamePass: gamePassQuery(query),

@@ -1,6 +1,9 @@
 /** The ways to fulfil that the fault tests break at every step, and what each has to end in. */
 
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { type Answer, api, keysOf, logText, stack, storeIdsPath } from '../e2e/harness.ts';
@@ -16,13 +19,22 @@ export function useProxy(): void {
     stack.entra.setTokenLifetime(7 * 24 * 3600);
     Object.assign(stack.settings, {
       TABLES_CONNECTION_STRING: proxy.connectionString,
-      NODE_OPTIONS:
-        '--import=data:text/javascript,const{now}=Date;Date.now=()=>now()+Number(process.env.CLOCK_OFFSET_MS)',
+      NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'shiftedClock.js'))}`,
       CLOCK_OFFSET_MS: '0',
     });
     await stack.restartHost();
   });
   afterAll(() => proxy.close());
+}
+
+/** Lets so much time pass for the functions. */
+export async function later(ms: number): Promise<void> {
+  offsetMs += ms;
+  stack.settings.CLOCK_OFFSET_MS = String(offsetMs);
+  const { child } = stack.host();
+  const moved = once(child, 'message');
+  child.send({ clockOffsetMs: offsetMs });
+  await moved;
 }
 
 /** Starts the functions anew, so much later. */

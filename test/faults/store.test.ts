@@ -1,15 +1,6 @@
 import { expect, test } from 'vitest';
 import { logText, stack, useStack } from '../e2e/harness.ts';
-import {
-  expectFulfilledOnce,
-  player,
-  recordOf,
-  recover,
-  restartLater,
-  scenarios,
-  submit,
-  useProxy,
-} from './scenarios.ts';
+import { expectFulfilledOnce, later, player, recordOf, recover, scenarios, submit, useProxy } from './scenarios.ts';
 
 useStack();
 useProxy();
@@ -46,7 +37,7 @@ test('the Store\u2019s answer is broken in every way: pending, then settled by t
     }
   }
   for (const answer of await Promise.all(slow)) expect(answer.status).toBe(202);
-  await restartLater(61_000);
+  await later(61_000);
   await recover();
   for (const { scenario, userId, id } of made) {
     expect((await recordOf(scenario, userId, id)).body.state).toBe('completed');
@@ -75,13 +66,13 @@ test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a 
     [24 * 60, true],
   ] as const) {
     const before = asked();
-    await restartLater(pause * minute);
+    await later(pause * minute);
     await recover();
     expect([pause, asked() - before]).toEqual([pause, due ? 1 : 0]);
   }
   expect(logText()).toContain(`"event":"consume.stuck"`);
   stack.store.control.clearFaults();
-  await restartLater(day);
+  await later(day);
   await recover();
   await expectFulfilledOnce(scenario, userId, id, 1);
 });

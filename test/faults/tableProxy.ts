@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
@@ -7,24 +8,58 @@ export type Fate =
   | { does: 'pass' }
   | { does: 'answer'; status: number }
   | { does: 'lose'; after: 'nothing' | 'acting' }
-  | { does: 'kill'; after: 'nothing' | 'acting'; kill: () => void };
+  | { does: 'kill'; after: 'nothing' | 'acting'; kill: () => void }
+  /** Never answered: for whoever is killed meanwhile. */
+  | { does: 'hold'; after: 'nothing' | 'acting' };
 
 export interface TableProxy {
   /** The connection string, by way of this proxy. */
   connectionString: string;
-  /** Decides on each request by its number since `begin`, from 1. */
+  /** Decides on each request by its number since then, from 1; what is about a user of `beginFor` is decided there. */
   begin(decide: (number: number) => Fate): void;
-  /** Requests since `begin`. */
-  count(): number;
+  /** The same for the requests about one user alone. */
+  beginFor(userId: string, decide: (number: number) => Fate): UserCourse;
   close(): Promise<void>;
+}
+
+export interface UserCourse {
+  /** Requests so far. */
+  count(): number;
+  /** Resolves when one is held. */
+  held: Promise<'held'>;
+  end(): void;
+}
+
+interface Course {
+  next(): Fate;
+  count(): number;
+  holds(): void;
+  held: Promise<'held'>;
+}
+
+function course(decide: (number: number) => Fate): Course {
+  let number = 0;
+  let holds = (): void => undefined;
+  const held = new Promise<'held'>((resolve) => {
+    holds = () => resolve('held');
+  });
+  return {
+    held,
+    holds: () => holds(),
+    next() {
+      number += 1;
+      return decide(number);
+    },
+    count: () => number,
+  };
 }
 
 /** Stands between the functions and Azurite's tables. */
 export async function startTableProxy(connectionString: string): Promise<TableProxy> {
   const endpoint = /TableEndpoint=(http:\/\/[^/]+)/.exec(connectionString)?.[1] ?? '';
   const tables = new Pool(endpoint, { connections: 32 });
-  let decide: (number: number) => Fate = () => ({ does: 'pass' });
-  let number = 0;
+  let all = course(() => ({ does: 'pass' }));
+  const users = new Map<string, Course>();
 
   const forward = async (request: IncomingMessage, body: Buffer) => {
     const { host: _, connection: __, ...headers } = request.headers;
@@ -42,14 +77,21 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    number += 1;
-    const fate = decide(number);
+    const body = Buffer.concat(chunks);
+    const about = `${request.url} ${body}`;
+    const hash = [...users.keys()].find((one) => about.includes(one));
+    const course = users.get(hash ?? '') ?? all;
+    const fate = course.next();
     if (fate.does === 'answer') {
       response.writeHead(fate.status).end();
       return;
     }
     const nothing = fate.does !== 'pass' && fate.after === 'nothing';
-    const answer = nothing ? undefined : await forward(request, Buffer.concat(chunks));
+    const answer = nothing ? undefined : await forward(request, body);
+    if (fate.does === 'hold') {
+      course.holds();
+      return;
+    }
     if (fate.does === 'kill') fate.kill();
     if (fate.does !== 'pass' || !answer) {
       response.destroy();
@@ -66,11 +108,16 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
   const { port } = server.address() as AddressInfo;
   return {
     connectionString: connectionString.replace(endpoint, `http://127.0.0.1:${port}`),
-    begin(next) {
-      decide = next;
-      number = 0;
+    begin(decide) {
+      all = course(decide);
     },
-    count: () => number,
+    beginFor(userId, decide) {
+      // Keys have the user by this hash.
+      const hash = createHash('sha256').update(userId, 'utf8').digest('hex');
+      const begun = course(decide);
+      users.set(hash, begun);
+      return { count: begun.count, held: begun.held, end: () => users.delete(hash) };
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -82,15 +82,17 @@ test('an event is made once for its cause, even after it was acknowledged', asyn
     { n: 1 },
   ]);
   expect(completed?.time).toBe('2026-11-22T06:35:00.000Z');
-  expect(await table.acknowledge(completed?.id ?? '')).toBe(true);
-  expect(await table.acknowledge(completed?.id ?? '')).toBe(false);
+  const ids = [completed?.id ?? '', rejected?.id ?? '', 'no such'];
+  expect(await table.acknowledge([...ids.slice(0, 1), ...ids.slice(0, 1)])).toBe(1);
+  expect(await table.acknowledge(ids)).toBe(1);
+  expect(await table.acknowledge(ids)).toBe(0);
   await table.put(happening);
-  expect(await table.oldest(10)).toHaveLength(1);
+  expect(await table.oldest(10)).toEqual([]);
 });
 
 test('8 writers of 1,250 events each: every one reaches a reader that acknowledges as it goes, none comes again', async () => {
   const feed = eventsTable(openTables({ connectionString: azurite.connectionString }, { getToken: async () => null }));
-  for (const { id } of await feed.oldest(500)) await feed.acknowledge(id);
+  expect(await feed.oldest(1)).toEqual([]);
   let writing = 8;
   const writers = Array.from({ length: 8 }, async (_, writer) => {
     const table = eventsTable(open);
@@ -107,8 +109,7 @@ test('8 writers of 1,250 events each: every one reaches a reader that acknowledg
       const events = await feed.oldest(500);
       if (events.length === 0 && last) return;
       for (const { data } of events) seen.set(data, (seen.get(data) ?? 0) + 1);
-      const removed = await Promise.all(events.map(({ id }) => feed.acknowledge(id)));
-      expect(removed.every((was) => was)).toBe(true);
+      if (events.length > 0) expect(await feed.acknowledge(events.map(({ id }) => id))).toBe(events.length);
     }
   };
   await Promise.all([...writers, reader()]);

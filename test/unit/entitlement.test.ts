@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { chunksOf } from '../../src/shared/chunks.ts';
 import type { Entitlement } from '../../src/shared/contract/entitlements.ts';
-import {
-  chunksOf,
-  distinctProducts,
-  entitlementOf,
-  withoutDuplicates,
-} from '../../src/shared/entitlements/entitlement.ts';
+import { distinctProducts, entitlementOf, withoutDuplicates } from '../../src/shared/entitlements/entitlement.ts';
 import { seenIn } from '../../src/shared/entitlements/remember.ts';
 
 const one = (over: Partial<Entitlement> = {}): Entitlement => ({

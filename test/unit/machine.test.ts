@@ -14,7 +14,8 @@ const anyInput: fc.Arbitrary<Input<string>> = fc.oneof(
     now: fc.nat(10 * minute),
     by: fc.constantFrom('caller' as const, 'recovery' as const),
   }),
-  fc.constant({ type: 'report' as const }),
+  fc.record({ type: fc.constant('report' as const), released: fc.boolean() }),
+  fc.record({ type: fc.constant('owe' as const), now: fc.nat(10 * minute) }),
   fc.record({
     type: fc.constant('complete' as const),
     now: fc.nat(10 * minute),
@@ -77,7 +78,7 @@ test('who is told "pending", or cut off, gets an event; who gets the outcome doe
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   const complete = (record: typeof open, byCreator: boolean) =>
     next(record, { type: 'complete', now: 1, result: 'r', byCreator });
-  const reported = next<string, string>(open, { type: 'report' });
+  const reported = next<string, string>(open, { type: 'report', released: true });
   if (!reported) expect.fail('no transition');
   expect([complete(open, true)?.eventOwed, complete(open, false)?.eventOwed]).toEqual([false, true]);
   expect([complete(reported, true)?.eventOwed, complete(reported, false)?.eventOwed]).toEqual([true, true]);
@@ -90,12 +91,29 @@ test('a record in someone\u2019s hands is not attempted by another', () => {
     recoveries: 1,
     lastAttemptAt: minute,
   });
-  const reported = next<string, string>(open, { type: 'report' });
+  const reported = next<string, string>(open, { type: 'report', released: true });
   if (!reported) expect.fail('no transition');
   expect(next<string, string>(reported, { type: 'attempt', now: 1, by: 'caller' })).toMatchObject({
     recoveries: 0,
     dueAt: minute + 1,
   });
+});
+
+test('who is told "pending" because another is at work does not take it out of that one\u2019s hands', () => {
+  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
+  const told = next<string, string>(open, { type: 'report', released: false });
+  expect(told).toMatchObject({ reported: true, attemptedUntil: minute });
+  expect(told && next<string, string>(told, { type: 'attempt', now: 1, by: 'caller' })).toBeNull();
+});
+
+test('an outcome that was written while the caller was told "pending" is announced after all, once', () => {
+  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
+  const settled = next(open, { type: 'complete', now: 1, result: 'r', byCreator: true });
+  const owed = settled && next<string, string>(settled, { type: 'owe', now: 2 });
+  expect(owed).toMatchObject({ state: 'completed', eventOwed: true, dueAt: minute + 2 });
+  const announced = owed && next<string, string>(owed, { type: 'announced' });
+  expect(announced).toMatchObject({ eventOwed: false, dueAt: null });
+  expect(announced && next<string, string>(announced, { type: 'owe', now: 3 })).toBeNull();
 });
 
 test('pauses grow to 5, 15 and 60 minutes, and a tick that ends one does not miss it', () => {
@@ -108,6 +126,6 @@ test('a fulfilment is given up only while nobody was told of it and no recovery 
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   expect(next<string, string>(open, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
   const tried = next<string, string>(open, { type: 'attempt', now: minute, by: 'recovery' });
-  const told = next<string, string>(open, { type: 'report' });
+  const told = next<string, string>(open, { type: 'report', released: true });
   for (const record of [tried, told]) expect(record && next<string, string>(record, { type: 'void' })).toBeNull();
 });

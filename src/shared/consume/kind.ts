@@ -1,4 +1,3 @@
-import type { Clock } from '../call.ts';
 import type { FulfilmentKind, Outcome } from '../fulfilment/engine.ts';
 import { type HeldKey, sendAsUser } from '../identity/authorize.ts';
 import { inParallel } from '../inParallel.ts';
@@ -13,7 +12,6 @@ import { type ConsumeOrder, type ConsumeResult, consumeView, sameOrder } from '.
 export type ConsumeIdentity = HeldKey | Extract<StoreAuthorization, { xToken: unknown }>;
 
 export interface ConsumeParts extends MatchParts {
-  clock: Clock;
   collections: CollectionsApi;
   events: EventsTable;
 }

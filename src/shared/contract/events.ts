@@ -41,7 +41,7 @@ export const eventsContract = {
 export const postEventsAck = {
   method: 'POST',
   summary: 'Acknowledges events: they do not come again',
-  body: z.strictObject({ ids: z.array(z.string().min(1).max(128)).min(1).max(500) }).meta({ id: 'EventsAck' }),
+  body: z.strictObject({ ids: z.array(z.string()).min(1).max(500) }).meta({ id: 'EventsAck' }),
   answers: { 200: z.object({ acknowledged: z.number().int() }).meta({ id: 'EventsAcknowledged' }) },
   problems: ['invalid_request', 'payload_too_large', 'unavailable'],
 } as const satisfies Operation;

@@ -1,5 +1,6 @@
 import { ZodError } from 'zod';
 import type { Call } from '../call.ts';
+import { chunksOf } from '../chunks.ts';
 import { type HeldKey, sendAsUser } from '../identity/authorize.ts';
 import type { Entra } from '../identity/entra.ts';
 import { inParallel } from '../inParallel.ts';
@@ -14,7 +15,6 @@ import {
 } from '../store/collections.ts';
 import { readProblem, storeUnavailable } from '../store/errors.ts';
 import { type StoreAnswer, StoreSilence } from '../store/transport.ts';
-import { chunksOf } from './entitlement.ts';
 
 /** The Store takes at most so many products in one request (store-api.md 2.1). */
 const chunkSize = 100;

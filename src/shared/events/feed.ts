@@ -1,6 +1,5 @@
 import type { Clock } from '../call.ts';
 import type { EventFeed } from '../contract/events.ts';
-import { inParallel } from '../inParallel.ts';
 import type { EventsTable } from '../state/events.ts';
 
 export interface Feed {
@@ -11,7 +10,6 @@ export interface Feed {
 }
 
 const lookMs = 500;
-const removalsAtOnce = 32;
 
 /** There is no cursor: the feed always begins with the oldest event, so that none can be passed over (http-api.md 2.10). */
 export function eventFeed(table: EventsTable, clock: Clock): Feed {
@@ -25,9 +23,6 @@ export function eventFeed(table: EventsTable, clock: Clock): Feed {
         await clock.sleep(Math.min(lookMs, left));
       }
     },
-    async acknowledge(ids) {
-      const removed = await inParallel([...new Set(ids)], removalsAtOnce, (id) => table.acknowledge(id));
-      return removed.filter((was) => was).length;
-    },
+    acknowledge: (ids) => table.acknowledge(ids),
   };
 }

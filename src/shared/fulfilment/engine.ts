@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { Call, Clock } from '../call.ts';
-import { faultFields } from '../log.ts';
 import { Problem } from '../problem.ts';
 import type { FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
-import { begin, type FulfilmentRecord, type Input, next, type Rejection } from './machine.ts';
+import { begin, type FulfilmentRecord, type Rejection } from './machine.ts';
+import { contended, problemOf, settling, writeRounds } from './settle.ts';
 
-/** What an attempt came to. `unknown`: neither done nor refused as documented, so it is asked again. */
+/**
+ * What an attempt came to. `unknown`: neither done nor refused as documented, so it is asked again; not `released` (default: it is):
+ * someone else is still at work on it.
+ */
 export type Outcome<Result> =
   | { outcome: 'completed'; result: Result }
   | { outcome: 'rejected'; rejection: Rejection }
-  | { outcome: 'unknown'; why: string };
+  | { outcome: 'unknown'; why: string; released?: boolean };
 
 /** What tells one kind of fulfilment (consume, grant) from another. */
 export interface FulfilmentKind<Request, Result, Identity> {
@@ -52,11 +54,11 @@ export interface Engine<Request, Result, Identity> {
   resume(call: Call, stored: StoredFulfilment<Request, Result>): Promise<boolean>;
 }
 
-const writeRounds = 8;
 /** How long a repeat waits for whoever is at work on the record, and how often it looks. */
 const waitMs = 8000;
 const lookMs = 200;
 const nothingSent = new Set(['unknown_user', 'store_id_expired', 'unavailable']);
+const elsewhere = { outcome: 'unknown', why: 'in the hands of another request', released: false } as const;
 
 export function fulfilmentEngine<Request, Result, Identity>(
   kind: FulfilmentKind<Request, Result, Identity>,
@@ -64,23 +66,7 @@ export function fulfilmentEngine<Request, Result, Identity>(
   clock: Clock,
 ): Engine<Request, Result, Identity> {
   type Stored = StoredFulfilment<Request, Result>;
-
-  /** Takes a record through a transition, from where others leave it meanwhile. Null: it does not take it any more. */
-  const advance = async (stored: Stored, input: Input<Result>): Promise<Stored | null> => {
-    let now = stored;
-    for (let round = 0; round < writeRounds; round += 1) {
-      const after = next<Request, Result>(now, input);
-      if (!after) return null;
-      const written = await table.write(after, now);
-      if (written !== 'conflict') return written;
-      const found = await table.get(stored.userId, stored.id);
-      if (!found) return null;
-      // The SDK repeats a write whose answer it lost: the conflict may be with this very write.
-      if (isDeepStrictEqual({ ...found, etag: '' }, { ...after, etag: '' })) return found;
-      now = found;
-    }
-    throw contended();
-  };
+  const { advance, conclude, tell } = settling(kind, table, clock);
 
   const submit: Engine<Request, Result, Identity>['submit'] = async (call, userId, id, request, given) => {
     let found: Stored | undefined;
@@ -109,11 +95,11 @@ export function fulfilmentEngine<Request, Result, Identity>(
     stored: Stored,
     identity: PromiseSettledResult<Identity>,
   ): Promise<Submitted<Request, Result>> => {
-    if (identity.status === 'fulfilled') return perform(call, stored, identity.value, true);
+    if (identity.status === 'fulfilled') return perform(call, stored, identity.value, 'creator');
     const problem = problemOf(identity.reason);
     // Without an effect and without anyone told, it is as if it had not been asked. Else it waits like any other.
     if (nothingSent.has(problem.code) && (await advance(stored, { type: 'void' }))) throw problem;
-    return conclude(call, stored, { outcome: 'unknown', why: problem.code }, true);
+    return conclude(call, stored, { outcome: 'unknown', why: problem.code }, 'creator');
   };
 
   /** The answer to a repeat; null if the record was given up meanwhile. */
@@ -135,55 +121,19 @@ export function fulfilmentEngine<Request, Result, Identity>(
     if (!now || now.state === 'void') return null;
     if (now.state !== 'open') return { record: now, replayed: true };
     const taken = await advance(now, { type: 'attempt', now: clock.now(), by: 'caller' });
-    if (!taken) return conclude(call, now, { outcome: 'unknown', why: 'in the hands of another request' }, false);
+    if (!taken) return conclude(call, now, elsewhere, 'other');
     try {
-      return await perform(call, taken, given ?? (await kind.identity(call, taken)), false);
+      return await perform(call, taken, given ?? (await kind.identity(call, taken)), 'other');
     } catch (fault) {
-      return conclude(call, taken, { outcome: 'unknown', why: problemOf(fault).code }, false);
+      return conclude(call, taken, { outcome: 'unknown', why: problemOf(fault).code }, 'other');
     }
   };
 
-  const perform = async (call: Call, stored: Stored, identity: Identity, byCreator: boolean) => {
+  const perform = async (call: Call, stored: Stored, identity: Identity, by: 'creator' | 'other') => {
     const outcome = await kind.attempt(call, stored, identity).catch((fault: unknown): Outcome<Result> => {
       return { outcome: 'unknown', why: problemOf(fault).code };
     });
-    return conclude(call, stored, outcome, byCreator);
-  };
-
-  /** Writes the outcome down. If that fails it is not known any more: recovery finds it out again. */
-  const conclude = async (
-    call: Call,
-    stored: Stored,
-    outcome: Outcome<Result>,
-    byCreator: boolean,
-  ): Promise<Submitted<Request, Result>> => {
-    try {
-      if (outcome.outcome === 'completed') await kind.keep(stored, outcome.result);
-      if (outcome.outcome === 'unknown') call.log('warn', 'fulfilment.pending', { id: stored.id, why: outcome.why });
-      const after = await advance(stored, inputOf(outcome, byCreator, clock.now()));
-      if (!after) return { record: (await table.get(stored.userId, stored.id)) ?? stored, replayed: true };
-      if (after.eventOwed) await tell(call, after);
-      return { record: after, replayed: false };
-    } catch (fault) {
-      call.log('error', 'fulfilment.notWritten', {
-        id: stored.id,
-        outcome: outcome.outcome,
-        ...faultFields(problemOf(fault)),
-      });
-      return { record: stored, replayed: false };
-    }
-  };
-
-  /** A failure leaves the record in the recovery timer's list. */
-  const tell = async (call: Call, settled: Stored): Promise<boolean> => {
-    try {
-      await kind.announce(settled);
-      await advance(settled, { type: 'announced' });
-      return true;
-    } catch (fault) {
-      call.log('error', 'fulfilment.notAnnounced', { id: settled.id, ...faultFields(problemOf(fault)) });
-      return false;
-    }
+    return conclude(call, stored, outcome, by);
   };
 
   const resume: Engine<Request, Result, Identity>['resume'] = async (call, stored) => {
@@ -191,26 +141,10 @@ export function fulfilmentEngine<Request, Result, Identity>(
     const taken = await advance(stored, { type: 'attempt', now: clock.now(), by: 'recovery' });
     if (!taken) return false;
     const identity = await kind.identity(call, taken).catch((fault: unknown) => problemOf(fault));
-    if (identity instanceof Problem) await conclude(call, taken, { outcome: 'unknown', why: identity.code }, false);
-    else await perform(call, taken, identity, false);
+    if (identity instanceof Problem) await conclude(call, taken, { outcome: 'unknown', why: identity.code }, 'other');
+    else await perform(call, taken, identity, 'other');
     return true;
   };
 
   return { submit, resume };
-}
-
-function inputOf<Result>(outcome: Outcome<Result>, byCreator: boolean, now: number): Input<Result> {
-  if (outcome.outcome === 'completed') return { type: 'complete', now, byCreator, result: outcome.result };
-  if (outcome.outcome === 'rejected') return { type: 'reject', now, byCreator, rejection: outcome.rejection };
-  return { type: 'report' };
-}
-
-function contended(): Problem {
-  return new Problem('unavailable', 'Others keep changing this record.', { retryAfterSeconds: 1 });
-}
-
-/** Whatever is no problem is a fault of ours, and goes on to the boundary. */
-function problemOf(fault: unknown): Problem {
-  if (fault instanceof Problem) return fault;
-  throw fault;
 }

@@ -39,10 +39,13 @@ export interface FulfilmentRecord<Request, Result> {
 
 export type Input<Result> =
   | { type: 'attempt'; now: number; by: 'caller' | 'recovery' }
-  | { type: 'report' }
+  /** A caller is told that it is pending; `released`: by who attempted it, and does no more. */
+  | { type: 'report'; released: boolean }
   | { type: 'complete'; now: number; result: Result; byCreator: boolean }
   | { type: 'reject'; now: number; rejection: Rejection; byCreator: boolean }
   | { type: 'void' }
+  /** The caller was told "pending" although it was settled: the write came through, its answer did not. */
+  | { type: 'owe'; now: number }
   | { type: 'announced' };
 
 const minute = 60_000;
@@ -85,6 +88,12 @@ function settled(record: { reported: boolean; dueAt: number | null }, now: numbe
   return { settledAt: now, eventOwed, attemptedUntil: 0, dueAt: eventOwed ? record.dueAt : null };
 }
 
+const settledTransitions: Transition<unknown> = {
+  owe: ({ eventOwed, reported }, { now }) =>
+    eventOwed || reported ? null : { eventOwed: true, reported: true, dueAt: now + pauseAfter(0) },
+  announced: ({ eventOwed }) => (eventOwed ? { eventOwed: false, dueAt: null } : null),
+};
+
 /** Every transition there is. What is not listed does not happen; null: not from this record. */
 const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transition<unknown>> = {
   open: {
@@ -97,7 +106,7 @@ const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transitio
         dueAt: by === 'recovery' ? nextDue : Math.max(dueAt ?? 0, nextDue),
       };
     },
-    report: () => ({ reported: true, attemptedUntil: 0 }),
+    report: (_, { released }) => ({ reported: true, ...(released && { attemptedUntil: 0 }) }),
     complete: (record, { now, result, byCreator }) => ({
       ...{ state: 'completed', result },
       ...settled(record, now, byCreator),
@@ -109,8 +118,8 @@ const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transitio
     void: ({ reported, recoveries }) =>
       reported || recoveries > 0 ? null : { state: 'void', dueAt: null, attemptedUntil: 0 },
   },
-  completed: { announced: ({ eventOwed }) => (eventOwed ? { eventOwed: false, dueAt: null } : null) },
-  rejected: { announced: ({ eventOwed }) => (eventOwed ? { eventOwed: false, dueAt: null } : null) },
+  completed: settledTransitions,
+  rejected: settledTransitions,
   void: {},
 };
 

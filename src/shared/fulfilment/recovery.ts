@@ -54,22 +54,22 @@ export function recovery<Request, Result, Identity>(
   };
 
   const runShard = async (call: Call, shard: number, startedAt: number): Promise<RecoveryCount> => {
-    const count = { taken: 0, remaining: false };
-    const left = new Set<string>();
-    for (;;) {
-      const places = await table.due(shard, startedAt, batch + left.size);
-      const fresh = places.filter((place) => !left.has(keyOf(place)));
-      if (fresh.length === 0) return { ...count, left: left.size };
+    const count = { taken: 0, left: 0, remaining: false };
+    let behind: string | undefined;
+    do {
+      // What is dealt with moves to a later time than this run looks at, what is left stays before `behind`.
+      const places: DueFulfilment[] = await table.due(shard, startedAt, batch, behind);
+      behind = places.at(-1)?.key;
       // One user's records one after the other: two that lost their order ids must not find the same order.
-      await inParallel(byUser(fresh), usersAtOnce, async (ofUser) => {
+      await inParallel(byUser(places), usersAtOnce, async (ofUser) => {
         for (const place of ofUser) {
           if (clock.now() - startedAt > budgetMs) count.remaining = true;
           else if (await takeUp(call, place)) count.taken += 1;
-          else left.add(keyOf(place));
+          else count.left += 1;
         }
       });
-      if (count.remaining) return { ...count, left: left.size };
-    }
+    } while (behind !== undefined && !count.remaining);
+    return count;
   };
 
   return {
@@ -94,10 +94,6 @@ export function recovery<Request, Result, Identity>(
       }
     },
   };
-}
-
-function keyOf({ userId, id, dueAt }: DueFulfilment): string {
-  return JSON.stringify([userId, id, dueAt]);
 }
 
 function byUser(places: DueFulfilment[]): DueFulfilment[][] {

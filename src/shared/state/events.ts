@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { TransactionAction } from '@azure/data-tables';
 import { z } from 'zod';
+import { chunksOf } from '../chunks.ts';
+import { inParallel } from '../inParallel.ts';
 import { joinText, splitText } from './longText.ts';
 import { shardOf } from './rowKeys.ts';
-import type { OpenTable, Table } from './tables.ts';
+import { type OpenTable, type Table, transactionLimit } from './tables.ts';
 
 /** What happened, before it is an event: `cause` names it for good, `at` (epoch ms) is on record and does not change. */
 export interface Happening {
@@ -30,8 +33,8 @@ export interface EventsTable {
   put(happening: Happening): Promise<void>;
   /** Unacknowledged events, the oldest first, at most `limit`. */
   oldest(limit: number): Promise<StoredEvent[]>;
-  /** Whether the event was there, and is no more. */
-  acknowledge(id: string): Promise<boolean>;
+  /** How many of these were there, and are no more; fewer if the answer of a removal was lost and it had to be repeated. */
+  acknowledge(ids: string[]): Promise<number>;
 }
 
 const source = '/microsoft-store-functions';
@@ -43,6 +46,9 @@ const stored = z.looseObject({
   subject: z.string().optional(),
 });
 const idPattern = /^\d{15}-[0-9a-f]{32}$/;
+/** Where an id has the hash of its cause, which says its partition. */
+const hashAt = 16;
+const removalsAtOnce = 16;
 
 /**
  * Table `Events`, the outbox: four partitions by cause, rows by time. `seen` rows stay, so that an event which was acknowledged is
@@ -50,6 +56,15 @@ const idPattern = /^\d{15}-[0-9a-f]{32}$/;
  */
 export function eventsTable(open: OpenTable): EventsTable {
   const table: Table = open('Events');
+  /** Events of one partition: as one if all of them are there, else one by one. */
+  const removeAll = async (ids: string[]): Promise<number> => {
+    const rows = ids.map((id) => ({ partitionKey: partitionOf(id.slice(hashAt)), rowKey: `event.${id}` }));
+    if ((await table.transaction(rows.map((row): TransactionAction => ['delete', row]))) !== 'conflict')
+      return ids.length;
+    const removed = await inParallel(rows, removalsAtOnce, (row) => table.remove(row.partitionKey, row.rowKey));
+    return removed.filter((was) => was).length;
+  };
+
   return {
     async put({ type, cause, at, subject, data }) {
       const hash = createHash('sha256')
@@ -85,8 +100,16 @@ export function eventsTable(open: OpenTable): EventsTable {
           return { specversion: '1.0', id, source, type, time, ...(subject !== undefined && { subject }), data };
         });
     },
-    async acknowledge(id) {
-      return idPattern.test(id) && table.remove(partitionOf(id.slice(16)), `event.${id}`);
+    async acknowledge(ids) {
+      const known = [...new Set(ids)].filter((id) => idPattern.test(id));
+      const batches = Array.from({ length: shards }, (_, shard) => String(shard)).flatMap((partition) =>
+        chunksOf(
+          known.filter((id) => partitionOf(id.slice(hashAt)) === partition),
+          transactionLimit,
+        ),
+      );
+      const removed = await inParallel(batches, shards, removeAll);
+      return removed.reduce((sum, count) => sum + count, 0);
     },
   };
 }

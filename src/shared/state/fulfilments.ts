@@ -6,8 +6,9 @@ import { shardOf, userHash } from './rowKeys.ts';
 import type { OpenTable, Row, Table } from './tables.ts';
 
 export type StoredFulfilment<Request, Result> = FulfilmentRecord<Request, Result> & { etag: string };
-/** A place in the recovery timer's list. */
+/** A place in the recovery timer's list; `key` orders the places of a shard, the longest due first. */
 export interface DueFulfilment {
+  key: string;
   userId: string;
   id: string;
   dueAt: number;
@@ -20,15 +21,15 @@ export interface FulfilmentsTable<Request, Result> {
     after: FulfilmentRecord<Request, Result>,
     before?: StoredFulfilment<Request, Result>,
   ): Promise<StoredFulfilment<Request, Result> | 'conflict'>;
-  /** At most `limit` places of one shard that are due by a time (epoch ms), the longest due first. */
-  due(shard: number, by: number, limit: number): Promise<DueFulfilment[]>;
+  /** At most `limit` places of one shard that are due by a time (epoch ms), the longest due first: those behind a key if one is given. */
+  due(shard: number, by: number, limit: number, behind?: string): Promise<DueFulfilment[]>;
   /** The places of one user. */
   dueOfUser(userId: string): Promise<DueFulfilment[]>;
   /** Takes a place out of the list whose record is not there or says otherwise. */
   forget(place: DueFulfilment): Promise<void>;
 }
 
-export const fulfilmentShards = 16;
+export const fulfilmentShards = 8;
 /** Digits of a time in row keys, so that they sort. */
 const timeDigits = 15;
 
@@ -43,7 +44,7 @@ const schema = z.looseObject({
 const placeSchema = z.looseObject({ userId: z.string(), id: z.string(), dueAt: z.number() });
 
 /**
- * Table `Consumes` or `Grants`. Record and place share a partition, one of 16 by user, so that one transaction writes both: the
+ * Table `Consumes` or `Grants`. Record and place share a partition, one of 8 by user, so that one transaction writes both: the
  * record is never without its place in the list, and the list holds nothing that is settled.
  */
 export function fulfilmentsTable<Request, Result>(open: OpenTable, name: string): FulfilmentsTable<Request, Result> {
@@ -67,19 +68,17 @@ export function fulfilmentsTable<Request, Result>(open: OpenTable, name: string)
       const written = await table.transaction(actions);
       return written === 'conflict' ? written : { ...after, etag: written.etag };
     },
-    async due(shard, by, limit) {
+    async due(shard, by, limit, behind = 'due.') {
       const until = `due.${String(by + 1).padStart(timeDigits, '0')}`;
-      const filter = `PartitionKey eq '${shardName(shard)}' and RowKey ge 'due.' and RowKey lt '${until}'`;
-      return (await table.list(filter, limit)).map((row) => placeSchema.parse(row));
+      const filter = `PartitionKey eq '${shardName(shard)}' and RowKey gt '${behind}' and RowKey lt '${until}'`;
+      return (await table.list(filter, limit)).map(fromPlace);
     },
     async dueOfUser(userId) {
       const range = `RowKey ge 'due.' and RowKey lt 'due/' and userHash eq '${userHash(userId)}'`;
-      return (await table.list(`PartitionKey eq '${partitionOf(userId)}' and ${range}`)).map((row) =>
-        placeSchema.parse(row),
-      );
+      return (await table.list(`PartitionKey eq '${partitionOf(userId)}' and ${range}`)).map(fromPlace);
     },
-    async forget(where) {
-      await table.remove(partitionOf(where.userId), placeKey(where, where.dueAt));
+    async forget({ userId, key }) {
+      await table.remove(partitionOf(userId), key);
     },
   };
 }
@@ -103,6 +102,11 @@ function placeKey({ userId, id }: { userId: string; id: string }, dueAt: number)
 function place({ userId, id }: { userId: string; id: string }, dueAt: number) {
   const rowKey = placeKey({ userId, id }, dueAt);
   return { partitionKey: partitionOf(userId), rowKey, userHash: userHash(userId), userId, id, dueAt };
+}
+
+function fromPlace(row: Row): DueFulfilment {
+  const { userId, id, dueAt } = placeSchema.parse(row);
+  return { key: row.rowKey, userId, id, dueAt };
 }
 
 function toRow<Request, Result>(record: FulfilmentRecord<Request, Result>) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { KeyOwner, SealedKey } from '../identity/cipher.ts';
 import type { KeyKind, StoreIdClaims } from '../identity/storeId.ts';
 import { userHash } from './rowKeys.ts';
-import type { OpenTable, Row, Table, Written } from './tables.ts';
+import { type OpenTable, type Row, type Table, transactionLimit, type Written } from './tables.ts';
 
 /** One registered key. Times are epoch ms. */
 export interface StoreIdRow extends KeyOwner, SealedKey, StoreIdClaims {
@@ -33,7 +33,6 @@ const schema = z.looseObject({
   etag: z.string(),
 });
 
-const transactionLimit = 100;
 /** Bounds the rounds of a deletion that other writers keep interrupting. */
 const deleteRounds = 20;
 

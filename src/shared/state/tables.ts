@@ -29,9 +29,11 @@ export interface Table {
   upsert(entity: TableEntity): Promise<void>;
   /** Whether this call removed it: false if it was not there. */
   remove(partitionKey: string, rowKey: string): Promise<boolean>;
-  /** Rows of one partition, all or none; at most 100. Answers with the new ETag of the first. */
+  /** Rows of one partition, all or none; at most `transactionLimit`. Answers with the new ETag of the first. */
   transaction(actions: TransactionAction[]): Promise<Written>;
 }
+
+export const transactionLimit = 100;
 
 export type OpenTable = (name: string) => Table;
 

@@ -19,8 +19,8 @@ export interface StoreIdsParts {
   cipher: KeyCipher;
   table: StoreIdsTable;
   renewals: Renewals;
-  /** A user has a key again that serves: what waited for it can go on. Never fails. */
-  keyIsBack: (call: Call, userId: string, kind: KeyKind) => Promise<void>;
+  /** A user has keys again that serve: what waited for them can go on. Never fails. */
+  keyIsBack: (call: Call, userId: string, kinds: KeyKind[]) => Promise<void>;
 }
 
 interface Candidate {
@@ -72,9 +72,8 @@ export function storeIds({ clientId, clock, cipher, table, renewals, keyIsBack }
         );
         const writes = wins.map((row) => ({ ...row, ...etagOf(stored.find(({ kind }) => kind === row.kind)) }));
         if (writes.length === 0 || (await table.put(writes)) !== 'conflict') {
-          for (const { kind } of wins.filter((row) => wasGone(stored, row.kind, clock.now()))) {
-            await keyIsBack(call, userId, kind);
-          }
+          const back = wins.map(({ kind }) => kind).filter((kind) => wasGone(stored, kind, clock.now()));
+          await keyIsBack(call, userId, back);
           const kept = stored.filter((row) => !wins.some(({ kind }) => kind === row.kind));
           return { userId, account, ...infoByKind([...kept, ...wins], clock.now()) };
         }
