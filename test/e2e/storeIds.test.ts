@@ -56,8 +56,9 @@ test('eight writers at once: the newest key is what stays, and no request fails'
   const keys = Array.from({ length: 8 }, (_, at) => keysOf('u3', { issuedAt: ago(8 - at) }));
   const answers = await Promise.all(keys.map((pair) => put('u3', pair)));
   expect(answers.map(({ status }) => status).filter((status) => status !== 200 && status !== 503)).toEqual([]);
+  const { iat } = JSON.parse(Buffer.from(keys[7]?.collectionsId.split('.')[1] ?? '', 'base64url').toString());
   const newest = await put('u3', keys[7] ?? {});
-  expect(Date.parse(newest.body.collections.issuedAt)).toBe(Math.floor(Date.parse(ago(1)) / 1000) * 1000);
+  expect(Date.parse(newest.body.collections.issuedAt)).toBe(iat * 1000);
 });
 
 test('keys that are refused, and nothing of them stored', async () => {
