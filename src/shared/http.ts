@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Call, systemClock } from './call.ts';
 import type { HttpContract, Method, Operation } from './contract/route.ts';
 import { bodyOf, fieldErrors, invalid, isEmptyBody, queryOf } from './input.ts';
-import { faultFields, type Log, type LogLevel, structuredLog } from './log.ts';
+import { faultFields, type LogFields, type LogLevel, structuredLog } from './log.ts';
 import { Problem, problemCodes } from './problem.ts';
 
 /** What is left for the work when an answer is due within 60 s: the rest is for reading the request and writing the answer. */
@@ -46,8 +46,11 @@ export function serve<const Contract extends HttpContract>(contract: Contract, h
     handler: async (request, context) => {
       const started = Date.now();
       const call = callOf(request, context);
-      const answer = await respond(contract, handlers, request, call);
-      call.log('info', 'request', { function: contract.name, status: answer.status, ms: Date.now() - started });
+      const { answer, problem } = await respond(contract, handlers, request, call);
+      call.log(problem ? levelOf(problem) : 'info', 'request', {
+        ...{ function: contract.name, status: answer.status, ms: Date.now() - started },
+        ...(problem && problemFields(problem)),
+      });
       return answer;
     },
   });
@@ -73,7 +76,7 @@ async function respond<Contract extends HttpContract>(
   handlers: Handlers<Contract>,
   request: HttpRequest,
   call: Call,
-): Promise<HttpResponseInit & { status: number }> {
+): Promise<{ answer: HttpResponseInit & { status: number }; problem?: Problem }> {
   try {
     const operation = contract.operations.find(({ method }) => method === request.method);
     if (!operation) throw new Problem('not_found', 'There is no such operation.');
@@ -83,7 +86,7 @@ async function respond<Contract extends HttpContract>(
       call: Call,
     ) => Promise<Answer>;
     const { status = 200, headers = {}, body } = await handler(input, call);
-    return {
+    const answer = {
       status,
       headers: {
         ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
@@ -92,8 +95,13 @@ async function respond<Contract extends HttpContract>(
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     };
+    return { answer };
   } catch (fault) {
-    return problemAnswer(fault, call);
+    const problem =
+      fault instanceof Problem
+        ? fault
+        : new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
+    return { answer: problemAnswer(problem, call), problem };
   }
 }
 
@@ -114,12 +122,7 @@ async function inputOf(operation: Operation, request: HttpRequest): Promise<Inpu
   return { path: parse('path'), query: parse('query'), body: parse('body') } as Input<Operation>;
 }
 
-function problemAnswer(fault: unknown, call: Call): HttpResponseInit & { status: number } {
-  const problem =
-    fault instanceof Problem
-      ? fault
-      : new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
-  logProblem(problem, call.log);
+function problemAnswer(problem: Problem, call: Call): HttpResponseInit & { status: number } {
   const { errors, retryAfterSeconds, store } = problem.details;
   return {
     status: problem.status,
@@ -142,17 +145,21 @@ function problemAnswer(fault: unknown, call: Call): HttpResponseInit & { status:
   };
 }
 
-function logProblem(problem: Problem, log: Log): void {
-  const level = problem.code === 'internal' ? 'error' : problem.status >= 500 ? 'warn' : 'info';
-  log(level, 'problem', {
-    code: problem.code,
-    ...(problem.code !== 'invalid_request' && { detail: problem.message }),
-    ...(problem.details.store && {
-      storeStatus: problem.details.store.status,
-      storeCode: problem.details.store.code,
-      storeCorrelationId: problem.details.store.correlationId,
-      cv: problem.details.store.cv,
+function levelOf({ code, status }: Problem): LogLevel {
+  if (code === 'internal') return 'error';
+  return status >= 500 ? 'warn' : 'info';
+}
+
+function problemFields({ code, message, details: { store, cause } }: Problem): LogFields {
+  return {
+    code,
+    ...(code !== 'invalid_request' && { detail: message }),
+    ...(store && {
+      storeStatus: store.status,
+      storeCode: store.code,
+      storeCorrelationId: store.correlationId,
+      cv: store.cv,
     }),
-    ...(problem.details.cause !== undefined && faultFields(problem.details.cause)),
-  });
+    ...(cause !== undefined && faultFields(cause)),
+  };
 }

@@ -1,5 +1,5 @@
 import type { HttpRequest } from '@azure/functions';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Method, Operation } from './contract/route.ts';
 import { type FieldError, Problem } from './problem.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { storeStatement } from './contract/consume.ts';
 import { contracts } from './contract/index.ts';
 import type { HttpContract, Operation } from './contract/route.ts';

@@ -80,7 +80,8 @@ function compose(config: Config) {
     grants: grants(grantEngine, grantsTable, sandbox),
     feed: eventFeed(events, clock),
     async recover(call: Call) {
-      const counts = { consumes: await consumeRecovery.run(call), grants: await grantRecovery.run(call) };
+      const [consumed, granted] = await Promise.all([consumeRecovery.run(call), grantRecovery.run(call)]);
+      const counts = { consumes: consumed, grants: granted };
       return Object.fromEntries(
         Object.entries(counts).flatMap(([kind, count]) =>
           Object.entries(count).map(([name, value]) => [`${kind}.${name}`, value]),

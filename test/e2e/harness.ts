@@ -1,5 +1,5 @@
 /** The whole stack for one test file, and requests to it. At the end of the file nothing that was kept or said may hold a secret. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
@@ -40,8 +40,18 @@ export function useStack(options: StackOptions = {}): void {
   });
 }
 
-/** The functions' log so far. */
-export const logText = (): string => readFileSync(join(folder, 'host.log'), 'utf8');
+let log = { folder: '', bytes: 0, text: '' };
+
+/** The functions' log so far; asked often, so that only what is new is read. */
+export function logText(): string {
+  if (log.folder !== folder) log = { folder, bytes: 0, text: '' };
+  const file = openSync(join(folder, 'host.log'), 'r');
+  const fresh = Buffer.alloc(fstatSync(file).size - log.bytes);
+  log.bytes += readSync(file, fresh, 0, fresh.length, log.bytes);
+  closeSync(file);
+  log.text += fresh.toString();
+  return log.text;
+}
 
 function azuriteFiles(): Record<string, Buffer> {
   const { location } = stack.azurite;

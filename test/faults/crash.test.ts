@@ -1,14 +1,18 @@
 import { afterAll, expect, test } from 'vitest';
+import { chunksOf } from '../../src/shared/chunks.ts';
 import { fulfilmentShards } from '../../src/shared/state/fulfilments.ts';
+import { shardOf, userHash } from '../../src/shared/state/rowKeys.ts';
 import { stack, useStack } from '../e2e/harness.ts';
 import {
   expectFulfilledOnce,
+  fireRecovery,
   later,
   player,
   proxy,
   recordOf,
   recover,
   restartLater,
+  runs,
   type Scenario,
   scenarios,
   submit,
@@ -88,25 +92,29 @@ test('killed at every table request, before and after it acted: each fulfilment 
 
 test('killed at every table request of a new process: its tables are made, its tokens and secrets are had', async () => {
   const scenario = scenarios[2] as Scenario;
-  const begun = killPoints;
+  const users = await Promise.all(
+    steps.map(async (step) => {
+      const user = `${scenario.name}, killed at request ${step} of a new process`;
+      return { scenario, user, ...(await player(scenario, user)) };
+    }),
+  );
   // Until one comes through: then every step before it has been met.
-  for (let step = 1, through = false; !through; step += 1) {
-    const user = `${scenario.name}, killed at request ${step} of a new process`;
-    const { id, body } = await player(scenario, user);
+  const killed: Killed[] = [];
+  for (const [at, one] of users.entries()) {
     await restartLater(0);
-    const before = killPoints;
     proxy.begin((number) =>
-      number === step ? { does: 'kill', after: 'acting', kill: () => kill(1) } : { does: 'pass' },
+      number === at + 1 ? { does: 'kill', after: 'acting', kill: () => kill(1) } : { does: 'pass' },
     );
-    const outcome = await answered(submit(scenario, body));
-    through = killPoints === before;
-    if (through) expect(outcome).toBe(200);
-    else {
-      expect(outcome).toBe('cut');
-      await afterwards([{ scenario, user, id, body }]);
+    const outcome = await answered(submit(scenario, one.body));
+    if (outcome !== 'cut') {
+      expect(outcome).toBe(200);
+      break;
     }
+    killed.push(one);
   }
-  expect(killPoints - begun).toBeGreaterThanOrEqual(4 + 3);
+  expect(killed.length).toBeGreaterThanOrEqual(4 + 3);
+  expect(killed.length).toBeLessThan(users.length);
+  await afterwards(killed);
 }, 60_000);
 
 test.each([
@@ -140,75 +148,79 @@ async function pending(scenario: Scenario, user: string, lost: boolean): Promise
   return { scenario, user, ...made };
 }
 
-/** Fewer than the recovery takes up at once, so that those who are held do not keep it from the others. */
-const heldAtOnce = 3;
+/** Fewer of each shard than the recovery takes up at once, so that those who are held do not keep it from the others. */
+const heldOfShard = 3;
 
-test.each(
-  scenarios.flatMap((scenario) => [
-    [scenario.name, 'the Store had refused for now', scenario, false] as const,
-    [scenario.name, 'the Store had acted unheard', scenario, true] as const,
-  ]),
-)(
-  'killed at every step of the recovery: %s, %s',
-  async (name, how, scenario, lost) => {
-    const counted = await pending(scenario, `recovery of ${name}, ${how}`, lost);
-    await later(minute + 1000);
-    const requests = proxy.beginFor(counted.user, () => ({ does: 'pass' }));
-    await recover();
-    const steps = requests.count();
-    // To look up, take up, read the key, write the outcome down, announce it, and strike it off the list.
-    expect(steps).toBeGreaterThanOrEqual(6);
-    for (let first = 1; first <= steps; first += heldAtOnce) {
-      const users: Killed[] = [];
-      for (let step = first; step < Math.min(first + heldAtOnce, steps + 1); step += 1) {
-        users.push(await pending(scenario, `recovery of ${name}, ${how}, killed at request ${step}`, lost));
-      }
-      await later(minute + 1000);
-      const courses = users.map(({ user }, at) =>
-        proxy.beginFor(user, (number) =>
-          number === first + at ? { does: 'hold', after: 'acting' } : { does: 'pass' },
-        ),
-      );
-      const run = recover();
-      await Promise.all(courses.map(({ held }) => held));
-      kill(users.length);
-      for (const course of courses) course.end();
-      await restartLater(6 * minute);
-      await recover();
-      await run;
-      for (const { user, id } of users) await expectFulfilledOnce(scenario, user, id, 1);
+/** A user by that name, or nearly, whose records are in a shard. */
+function userIn(shard: number, name: string): string {
+  for (let salt = 0; ; salt += 1) {
+    const user = `${name} (${salt})`;
+    if (shardOf(userHash(user), fulfilmentShards) === shard) return user;
+  }
+}
+
+test('killed at every table request of the recovery: each record at its own, many by one kill', async () => {
+  const ways = scenarios.flatMap((scenario) => [
+    { scenario, lost: false },
+    { scenario, lost: true },
+  ]);
+  const counted = [];
+  for (const { scenario, lost } of ways) {
+    const one = await pending(scenario, `${scenario.name} ${lost ? 'lost' : 'refused'}, recovered`, lost);
+    counted.push({ lost, ...one, course: proxy.beginFor(one.user, () => ({ does: 'pass' })) });
+  }
+  await later(minute + 1000);
+  await recover();
+  const points = counted.flatMap(({ scenario, lost, course }) =>
+    Array.from({ length: course.count() }, (_, at) => ({ scenario, lost, step: at + 1 })),
+  );
+  // To look up, take up, read the key, write the outcome down, announce it, and strike it off the list.
+  for (const { course } of counted) expect(course.count()).toBeGreaterThanOrEqual(6);
+
+  for (const batch of chunksOf(points, heldOfShard * fulfilmentShards)) {
+    const users = [];
+    for (const [at, { scenario, lost, step }] of batch.entries()) {
+      const name = `${scenario.name} ${lost ? 'lost' : 'refused'}, recovery killed at request ${step}`;
+      users.push({ step, ...(await pending(scenario, userIn(at % fulfilmentShards, name), lost)) });
     }
-  },
-  60_000,
-);
+    await later(minute + 1000);
+    const courses = users.map(({ user, step }) =>
+      proxy.beginFor(user, (number) => (number === step ? { does: 'hold', after: 'acting' } : { does: 'pass' })),
+    );
+    await fireRecovery();
+    await Promise.all(courses.map(({ held }) => held));
+    kill(users.length);
+    for (const course of courses) course.end();
+    await restartLater(6 * minute);
+    await recover();
+    for (const { scenario, user, id } of users) await expectFulfilledOnce(scenario, user, id, 1);
+  }
+}, 60_000);
 
 test('killed at every list that the recovery reads', async () => {
   const [scenario] = scenarios as [Scenario];
   const begun = killPoints;
+  const met: Killed[] = [];
   for (let step = 1, through = false; !through; step += 1) {
-    const { user, id } = await pending(scenario, `recovery, killed at list ${step}`, false);
-    await later(minute + 1000);
-    const before = killPoints;
+    const last = met.at(-1);
+    if (!last || (await recordOf(scenario, last.user, last.id)).body.state !== 'pending')
+      met.push(await pending(scenario, `recovery, killed at list ${step}`, false));
+    await later(6 * minute);
+    const before = { killPoints, runs: runs() };
     // What is about the user is counted apart: left are the lists, and the tables that are made when missing.
-    const course = proxy.beginFor(user, () => ({ does: 'pass' }));
-    const cut = new Promise<void>((resolve) => {
-      const killNow = () => {
-        kill(1);
-        resolve();
-      };
-      proxy.begin((number) => (number === step ? { does: 'kill', after: 'acting', kill: killNow } : { does: 'pass' }));
-    });
-    const run = recover();
-    await Promise.race([run, cut]);
-    through = killPoints === before;
+    const course = proxy.beginFor(met.at(-1)?.user ?? '', () => ({ does: 'pass' }));
+    proxy.begin((number) =>
+      number === step ? { does: 'kill', after: 'acting', kill: () => kill(1) } : { does: 'pass' },
+    );
+    await fireRecovery();
+    await expect.poll(() => killPoints > before.killPoints || runs() > before.runs, { interval: 20 }).toBe(true);
+    through = killPoints === before.killPoints;
     proxy.begin(() => ({ does: 'pass' }));
-    if (!through) {
-      await restartLater(6 * minute);
-      await recover();
-    }
-    await run;
     course.end();
-    await expectFulfilledOnce(scenario, user, id, 1);
+    if (!through) await restartLater(0);
   }
+  await later(2 * 60 * minute);
+  await recover();
+  for (const { user, id } of met) await expectFulfilledOnce(scenario, user, id, 1);
   expect(killPoints - begun).toBeGreaterThanOrEqual(2 * fulfilmentShards);
 }, 60_000);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { account, pathUserId, productId, time, userId, uuid, xToken } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 

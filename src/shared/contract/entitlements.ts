@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { account, productId, sandbox, skuId, storeIdKey, time, userId, xToken } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const percentEscape = /%[0-9A-Fa-f]{2}/;
 

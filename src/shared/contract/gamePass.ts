@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readProblems } from './entitlements.ts';
 import { account, sandbox, storeIdKey, time, userId } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fulfilmentProblems, storeStatement } from './consume.ts';
 import { account, pathUserId, productId, skuId, time, userId, uuid } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ProblemCode } from '../problem.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';

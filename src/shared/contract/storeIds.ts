@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { account, pathUserId, storeIdKey, time, userId } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 

@@ -25,7 +25,6 @@ const userBudgetMs = 10_000;
 /** For one record: what a request has. */
 const recordMs = 45_000;
 const batch = 200;
-const shardsAtOnce = 4;
 const usersAtOnce = 4;
 const stuckMs = 24 * 3600_000;
 
@@ -55,11 +54,10 @@ export function recovery<Request, Result, Identity>(
 
   const runShard = async (call: Call, shard: number, startedAt: number): Promise<RecoveryCount> => {
     const count = { taken: 0, left: 0, remaining: false };
-    let behind: string | undefined;
+    let places: DueFulfilment[] = [];
     do {
-      // What is dealt with moves to a later time than this run looks at, what is left stays before `behind`.
-      const places: DueFulfilment[] = await table.due(shard, startedAt, batch, behind);
-      behind = places.at(-1)?.key;
+      // What is dealt with moves to a later time than this run looks at; what is left stays before where the list goes on.
+      places = await table.due(shard, startedAt, batch, places.at(-1)?.key);
       // One user's records one after the other: two that lost their order ids must not find the same order.
       await inParallel(byUser(places), usersAtOnce, async (ofUser) => {
         for (const place of ofUser) {
@@ -68,7 +66,7 @@ export function recovery<Request, Result, Identity>(
           else count.left += 1;
         }
       });
-    } while (behind !== undefined && !count.remaining);
+    } while (places.length === batch && !count.remaining);
     return count;
   };
 
@@ -76,7 +74,7 @@ export function recovery<Request, Result, Identity>(
     async run(call) {
       const startedAt = clock.now();
       const shards = Array.from({ length: fulfilmentShards }, (_, shard) => shard);
-      const counts = await inParallel(shards, shardsAtOnce, (shard) => runShard(call, shard, startedAt));
+      const counts = await Promise.all(shards.map((shard) => runShard(call, shard, startedAt)));
       return {
         taken: counts.reduce((sum, { taken }) => sum + taken, 0),
         left: counts.reduce((sum, count) => sum + count.left, 0),

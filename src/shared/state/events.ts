@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TransactionAction } from '@azure/data-tables';
-import { z } from 'zod';
+import * as z from 'zod';
 import { chunksOf } from '../chunks.ts';
 import { inParallel } from '../inParallel.ts';
 import { joinText, splitText } from './longText.ts';

@@ -1,5 +1,5 @@
 import type { TransactionAction } from '@azure/data-tables';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FulfilmentRecord } from '../fulfilment/machine.ts';
 import { joinText, splitText } from './longText.ts';
 import { shardOf, userHash } from './rowKeys.ts';
@@ -110,10 +110,13 @@ function fromPlace(row: Row): DueFulfilment {
 }
 
 function toRow<Request, Result>(record: FulfilmentRecord<Request, Result>) {
-  const { request, result, rejection, dueAt, settledAt, ...columns } = record;
+  const { userId, id, state, creator, createdAt, lastAttemptAt, recoveries } = record;
+  const { request, result, rejection, dueAt, settledAt, reported, attemptedUntil, eventOwed } = record;
   return {
-    ...{ partitionKey: partitionOf(record.userId), rowKey: recordKey(record.userId, record.id) },
-    ...{ ...columns, ...(dueAt !== null && { dueAt }), ...(settledAt !== null && { settledAt }) },
+    ...{ partitionKey: partitionOf(userId), rowKey: recordKey(userId, id) },
+    ...{ userId, id, state, creator, createdAt, lastAttemptAt, recoveries, reported, attemptedUntil, eventOwed },
+    ...(dueAt !== null && { dueAt }),
+    ...(settledAt !== null && { settledAt }),
     ...splitText('content', JSON.stringify({ request, result, rejection })),
   };
 }

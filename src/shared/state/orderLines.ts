@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { idPart, userHash } from './rowKeys.ts';
 import type { OpenTable, Table } from './tables.ts';
 

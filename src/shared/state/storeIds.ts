@@ -1,5 +1,5 @@
 import type { TransactionAction } from '@azure/data-tables';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KeyOwner, SealedKey } from '../identity/cipher.ts';
 import type { KeyKind, StoreIdClaims } from '../identity/storeId.ts';
 import { userHash } from './rowKeys.ts';

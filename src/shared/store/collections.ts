@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Call } from '../call.ts';
 import { idempotentRule, readRule } from './retry.ts';
 import type { SendToStore, StoreAnswer } from './transport.ts';

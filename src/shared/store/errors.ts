@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { scrub } from '../log.ts';
 import { Problem, type StoreStatement } from '../problem.ts';
 import type { StoreAnswer } from './transport.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Call } from '../call.ts';
 import type { UserAuthorization } from './collections.ts';
 import { idempotentRule, readRule } from './retry.ts';
