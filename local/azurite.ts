@@ -20,6 +20,8 @@ export interface RunningAzurite {
 export interface AzuriteOptions {
   /** Keeps its data, and the account's key, here; default a folder that `stop` removes. */
   location?: string;
+  /** Keeps its data in memory alone: what it writes to disk now and then grows with all that it has. */
+  inMemory?: boolean;
 }
 
 const account = 'localstore';
@@ -37,7 +39,8 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Runnin
   const child = spawn(
     process.execPath,
     [
-      ...['-e', wrapper, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck', '--location', location],
+      ...['-e', wrapper, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck'],
+      ...(options.inMemory ? ['--inMemoryPersistence'] : ['--location', location]),
       ...['--blobPort', `${blobPort}`, '--queuePort', `${queuePort}`, '--tablePort', `${tablePort}`],
     ],
     {

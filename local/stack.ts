@@ -23,6 +23,8 @@ export interface StackOptions {
   ports?: Ports;
   /** Keeps everything here between runs; default a folder that `stop` removes. */
   stateDir?: string;
+  /** The tables are kept in memory, not in files. */
+  tablesInMemory?: boolean;
   /** The function app to run; default the package itself. */
   appDir?: string;
   /** Takes the functions' log in place of stdout. */
@@ -114,7 +116,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const caFile = join(folder, 'ca.pem');
     writeFileSync(caFile, tls.cert);
     writeFileSync(join(folder, 'function-key'), identities.functionKey, { mode: 0o600 });
-    const azurite = await start('Azurite', undefined, () => startAzurite({ location: join(folder, 'azurite') }));
+    const azurite = await start('Azurite', undefined, () =>
+      startAzurite({ location: join(folder, 'azurite'), inMemory: options.tablesInMemory ?? false }),
+    );
     undo.push(azurite.stop);
     watch(azurite.child, 'Azurite');
 

@@ -2,7 +2,7 @@
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   width: number,
-  work: (item: Item) => Promise<Result>,
+  work: (item: Item, at: number) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = new Array(items.length);
   let next = 0;
@@ -11,7 +11,7 @@ export async function inParallel<Item, Result>(
     while (next < items.length && !failed) {
       const at = next++;
       try {
-        results[at] = await work(items[at] as Item);
+        results[at] = await work(items[at] as Item, at);
       } catch (fault) {
         failed = true;
         throw fault;

@@ -1,9 +1,10 @@
 /** The whole stack for one test file, and requests to it. At the end of the file nothing that was kept or said may hold a secret. */
-import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { type Stack, type StackOptions, startStack } from '../../local/stack.ts';
+import { logReader } from '../support/logReader.ts';
 
 export let stack: Stack;
 let folder: string;
@@ -21,6 +22,12 @@ export interface Answer {
 export function useStack(options: StackOptions = {}): void {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'e2e-'));
+    const news = logReader(join(folder, 'host.log'));
+    let text = '';
+    logText = () => {
+      text += news();
+      return text;
+    };
     stack = await startStack({ logFile: join(folder, 'host.log'), timers: false, ...options });
   });
   beforeEach(() => {
@@ -40,18 +47,8 @@ export function useStack(options: StackOptions = {}): void {
   });
 }
 
-let log = { folder: '', bytes: 0, text: '' };
-
-/** The functions' log so far; asked often, so that only what is new is read. */
-export function logText(): string {
-  if (log.folder !== folder) log = { folder, bytes: 0, text: '' };
-  const file = openSync(join(folder, 'host.log'), 'r');
-  const fresh = Buffer.alloc(fstatSync(file).size - log.bytes);
-  log.bytes += readSync(file, fresh, 0, fresh.length, log.bytes);
-  closeSync(file);
-  log.text += fresh.toString();
-  return log.text;
-}
+/** The functions' log so far. */
+export let logText: () => string;
 
 function azuriteFiles(): Record<string, Buffer> {
   const { location } = stack.azurite;

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { odata, TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { type Answer, api, keysOf, logText, stack, storeIdsPath } from '../e2e/harness.ts';
-import { startTableProxy, type TableProxy } from './tableProxy.ts';
+import { startTableProxy, type TableProxy } from '../support/tableProxy.ts';
 
 export let proxy: TableProxy;
 let offsetMs = 0;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { useStack } from '../e2e/harness.ts';
+import type { Fate } from '../support/tableProxy.ts';
 import {
   eventsOf,
   expectFulfilledOnce,
@@ -13,7 +14,6 @@ import {
   submit,
   useProxy,
 } from './scenarios.ts';
-import type { Fate } from './tableProxy.ts';
 
 useStack();
 useProxy();

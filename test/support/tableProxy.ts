@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 
 /** What happens to a request: at once, or after the tables have acted on it. `lose` closes the connection without an answer. */
 export type Fate =
-  | { does: 'pass' }
+  | { does: 'pass'; lateMs?: number }
   | { does: 'answer'; status: number }
   | { does: 'lose'; after: 'nothing' | 'acting' }
   | { does: 'kill'; after: 'nothing' | 'acting'; kill: () => void }
@@ -17,6 +18,8 @@ export interface TableProxy {
   connectionString: string;
   /** Decides on each request by its number since then, from 1; what is about a user of `beginFor` is decided there. */
   begin(decide: (number: number) => Fate): void;
+  /** Requests since `begin`, and in how many steps they came: those that overlap are one. */
+  counted(): { requests: number; steps: number };
   /** The same for the requests about one user alone. */
   beginFor(userId: string, decide: (number: number) => Fate): UserCourse;
   close(): Promise<void>;
@@ -64,6 +67,9 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
   let all = course(() => ({ does: 'pass' }));
   const users = new Map<string, Course & { hash: string }>();
 
+  let underWay = 0;
+  let steps = 0;
+
   const forward = async (request: IncomingMessage, body: Buffer) => {
     const { host: _, connection: __, ...headers } = request.headers;
     const answer = await tables.request({
@@ -88,6 +94,7 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
       response.writeHead(fate.status).end();
       return;
     }
+    if (fate.does === 'pass' && fate.lateMs !== undefined) await sleep(fate.lateMs);
     const nothing = fate.does !== 'pass' && fate.after === 'nothing';
     const answer = nothing ? undefined : await forward(request, body);
     if (fate.does === 'hold') {
@@ -104,6 +111,11 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
   };
 
   const server = createServer((request, response) => {
+    if (underWay === 0) steps += 1;
+    underWay += 1;
+    response.once('close', () => {
+      underWay -= 1;
+    });
     handle(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -112,7 +124,9 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
     connectionString: connectionString.replace(endpoint, `http://127.0.0.1:${port}`),
     begin(decide) {
       all = course(decide);
+      steps = 0;
     },
+    counted: () => ({ requests: all.count(), steps }),
     beginFor(userId, decide) {
       // Keys have the user by this hash, events by name.
       const hash = createHash('sha256').update(userId, 'utf8').digest('hex');

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Stack } from '../../local/stack.ts';
+import type { ConsumeOrder, ConsumeResult } from '../../src/shared/consume/record.ts';
+import { begin } from '../../src/shared/fulfilment/machine.ts';
+import { inParallel } from '../../src/shared/inParallel.ts';
+import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
+import { openTables } from '../../src/shared/state/tables.ts';
+import { logReader } from '../support/logReader.ts';
+import { functionsClient, players } from './functionsClient.ts';
+import { table } from './measure.ts';
+
+const sizes = [100, 1000, 10_000];
+const playerCount = 200;
+const productId = 'GOLD';
+const order: ConsumeOrder = { account: 'default', productId, quantity: 1, managedBy: 'store', sandbox: 'RETAIL' };
+
+/** The time that the recovery timer takes for each pending consume, by how many there are. */
+export async function benchRecovery(stack: Stack, logFile: string): Promise<string> {
+  stack.store.control.putProduct(productId, { kind: 'Consumable' });
+  const service = functionsClient(stack);
+  const all = await players(stack, service, playerCount, { productId, quantity: 1_000_000 });
+  await service.close();
+  const noCredential = { getToken: async () => null };
+  const open = openTables({ connectionString: stack.azurite.connectionString }, noCredential);
+  const consumes = fulfilmentsTable<ConsumeOrder, ConsumeResult>(open, 'Consumes');
+  const log = logReader(logFile);
+
+  const rows: string[][] = [];
+  let first = 0;
+  for (const size of sizes) {
+    const longAgo = Date.now() - 3600_000;
+    await inParallel(Array.from({ length: size }), 32, async (_, at) => {
+      const user = all[at % playerCount]?.user ?? '';
+      await consumes.write(begin<ConsumeOrder, ConsumeResult>(user, randomUUID(), order, randomUUID(), longAgo));
+    });
+    const from = performance.now();
+    const taken = await recoverAll(stack, log);
+    const each = (performance.now() - from) / size;
+    if (taken !== size) throw new Error(`The recovery took up ${taken} of ${size}.`);
+    first ||= each;
+    rows.push([String(size), each.toFixed(2), (each / first).toFixed(2)]);
+  }
+  return table(['pending consumes recovered', 'ms each', `of that at ${sizes[0]}`], rows);
+}
+
+/** Runs the timer until a run leaves nothing for its time budget; answers with how many records were taken up. */
+async function recoverAll(stack: Stack, log: () => string): Promise<number> {
+  let taken = 0;
+  for (;;) {
+    log();
+    await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
+      ...{ method: 'POST', body: '{"input":""}' },
+      headers: { 'x-functions-key': stack.identities.masterKey, 'content-type': 'application/json' },
+    });
+    let said = '';
+    let run: RegExpExecArray | null = null;
+    while (!run) {
+      await sleep(50);
+      // A line may have come in halves; what is long past is not looked at again.
+      said = said.slice(-1000) + log();
+      run = /\{"event":"run".*\}/.exec(said);
+    }
+    const counts = JSON.parse(run[0]);
+    taken += counts['consumes.taken'];
+    if (!counts['consumes.remaining']) return taken;
+  }
+}

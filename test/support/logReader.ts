@@ -1,0 +1,13 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+/** Reads a log that grows: each call answers with what has come since the one before. */
+export function logReader(path: string): () => string {
+  let bytes = 0;
+  return () => {
+    const file = openSync(path, 'r');
+    const fresh = Buffer.alloc(fstatSync(file).size - bytes);
+    bytes += readSync(file, fresh, 0, fresh.length, bytes);
+    closeSync(file);
+    return fresh.toString();
+  };
+}
