@@ -70,8 +70,8 @@ function compose(config: Config) {
     storeIds: storeIds({
       ...{ clientId, clock, cipher, table, renewals: renewal },
       keyIsBack: async (call: Call, userId: string, kinds: KeyKind[]) => {
-        for (const recovered of new Set(kinds.flatMap((kind) => waiting[kind])))
-          await recovered.resumeUser(call, userId);
+        const concerned = new Set(kinds.flatMap((kind) => waiting[kind]));
+        await Promise.all([...concerned].map((one) => one.resumeUser(call, userId)));
       },
     }),
     entitlements: entitlementsQuery({ ...query, remember: rememberSeen(lines) }),

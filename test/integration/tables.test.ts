@@ -42,7 +42,7 @@ test('the list has what is due, the longest due first, and nothing that is settl
   const table = fulfilments();
   const user = 'list';
   const [first, second, settled] = [await written('1', user), await written('2', user), await written('3', user)];
-  const later = next(first, { type: 'attempt', now: now + 120_000, by: 'recovery' });
+  const later = next(first, { type: 'attempt', now: now + 120_000, holder: 'h', by: 'recovery' });
   const done = next(settled, { type: 'complete', now, byCreator: true, result: { text: '' } });
   if (!later || !done) expect.fail('no transition');
   await table.write(later, first);

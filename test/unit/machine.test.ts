@@ -12,9 +12,10 @@ const anyInput: fc.Arbitrary<Input<string>> = fc.oneof(
   fc.record({
     type: fc.constant('attempt' as const),
     now: fc.nat(10 * minute),
+    holder: fc.constantFrom('h1', 'h2'),
     by: fc.constantFrom('caller' as const, 'recovery' as const),
   }),
-  fc.record({ type: fc.constant('report' as const), released: fc.boolean() }),
+  fc.record({ type: fc.constant('report' as const), holder: fc.constantFrom('creator', 'h1', 'h2', null) }),
   fc.record({ type: fc.constant('owe' as const), now: fc.nat(10 * minute) }),
   fc.record({
     type: fc.constant('complete' as const),
@@ -78,7 +79,7 @@ test('who is told "pending", or cut off, gets an event; who gets the outcome doe
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   const complete = (record: typeof open, byCreator: boolean) =>
     next(record, { type: 'complete', now: 1, result: 'r', byCreator });
-  const reported = next<string, string>(open, { type: 'report', released: true });
+  const reported = next<string, string>(open, { type: 'report', holder: 'creator' });
   if (!reported) expect.fail('no transition');
   expect([complete(open, true)?.eventOwed, complete(open, false)?.eventOwed]).toEqual([false, true]);
   expect([complete(reported, true)?.eventOwed, complete(reported, false)?.eventOwed]).toEqual([true, true]);
@@ -86,14 +87,14 @@ test('who is told "pending", or cut off, gets an event; who gets the outcome doe
 
 test('a record in someone\u2019s hands is not attempted by another', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  expect(next<string, string>(open, { type: 'attempt', now: minute - 1, by: 'recovery' })).toBeNull();
-  expect(next<string, string>(open, { type: 'attempt', now: minute, by: 'recovery' })).toMatchObject({
+  expect(next<string, string>(open, { type: 'attempt', now: minute - 1, holder: 'h1', by: 'recovery' })).toBeNull();
+  expect(next<string, string>(open, { type: 'attempt', now: minute, holder: 'h1', by: 'recovery' })).toMatchObject({
     recoveries: 1,
     lastAttemptAt: minute,
   });
-  const reported = next<string, string>(open, { type: 'report', released: true });
+  const reported = next<string, string>(open, { type: 'report', holder: 'creator' });
   if (!reported) expect.fail('no transition');
-  expect(next<string, string>(reported, { type: 'attempt', now: 1, by: 'caller' })).toMatchObject({
+  expect(next<string, string>(reported, { type: 'attempt', now: 1, holder: 'h1', by: 'caller' })).toMatchObject({
     recoveries: 0,
     dueAt: minute + 1,
   });
@@ -101,9 +102,9 @@ test('a record in someone\u2019s hands is not attempted by another', () => {
 
 test('who is told "pending" because another is at work does not take it out of that one\u2019s hands', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  const told = next<string, string>(open, { type: 'report', released: false });
+  const told = next<string, string>(open, { type: 'report', holder: null });
   expect(told).toMatchObject({ reported: true, attemptedUntil: minute });
-  expect(told && next<string, string>(told, { type: 'attempt', now: 1, by: 'caller' })).toBeNull();
+  expect(told && next<string, string>(told, { type: 'attempt', now: 1, holder: 'h1', by: 'caller' })).toBeNull();
 });
 
 test('an outcome that was written while the caller was told "pending" is announced after all, once', () => {
@@ -122,10 +123,10 @@ test('pauses grow to 5, 15 and 60 minutes, and a tick that ends one does not mis
   expect(pauseAfter(1)).toBeLessThan(5 * minute);
 });
 
-test('a fulfilment is given up only while nobody was told of it and no recovery has tried', () => {
+test('a fulfilment is given up only while nobody was told of it and no other has tried', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   expect(next<string, string>(open, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
-  const tried = next<string, string>(open, { type: 'attempt', now: minute, by: 'recovery' });
-  const told = next<string, string>(open, { type: 'report', released: true });
+  const tried = next<string, string>(open, { type: 'attempt', now: minute, holder: 'h1', by: 'caller' });
+  const told = next<string, string>(open, { type: 'report', holder: 'creator' });
   for (const record of [tried, told]) expect(record && next<string, string>(record, { type: 'void' })).toBeNull();
 });

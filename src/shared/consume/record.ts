@@ -8,6 +8,8 @@ export interface ConsumeOrder {
   quantity: number;
   managedBy: 'store' | 'developer';
   sandbox: string;
+  /** It was first asked with an X-token, which is not kept. */
+  byXToken?: true;
 }
 
 /** A part of a purchase that was consumed. `matchedBy`: found by orders/query, since the Store's own answer was lost. */
@@ -25,8 +27,9 @@ export interface ConsumeResult {
 
 export type ConsumeRecord = FulfilmentRecord<ConsumeOrder, ConsumeResult>;
 
-export function orderOf({ account, productId, quantity, managedBy }: ConsumeBody, sandbox: string): ConsumeOrder {
-  return { account, productId, quantity, managedBy, sandbox };
+export function orderOf(body: ConsumeBody, sandbox: string): ConsumeOrder {
+  const { account, productId, quantity, managedBy, xToken } = body;
+  return { account, productId, quantity, managedBy, sandbox, ...(xToken && { byXToken: true }) };
 }
 
 /** Whether a repeat asks for the same (http-api.md 2.4). The sandbox is the deployment's, not the caller's. */

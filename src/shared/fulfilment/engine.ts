@@ -3,16 +3,13 @@ import type { Call, Clock } from '../call.ts';
 import { Problem } from '../problem.ts';
 import type { FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
 import { begin, type FulfilmentRecord, type Rejection } from './machine.ts';
-import { contended, problemOf, settling, writeRounds } from './settle.ts';
+import { type Attempter, contended, problemOf, settling, writeRounds } from './settle.ts';
 
-/**
- * What an attempt came to. `unknown`: neither done nor refused as documented, so it is asked again; not `released` (default: it is):
- * someone else is still at work on it.
- */
+/** What an attempt came to. `unknown`: neither done nor refused as documented, so it is asked again. */
 export type Outcome<Result> =
   | { outcome: 'completed'; result: Result }
   | { outcome: 'rejected'; rejection: Rejection }
-  | { outcome: 'unknown'; why: string; released?: boolean };
+  | { outcome: 'unknown'; why: string };
 
 /** What tells one kind of fulfilment (consume, grant) from another. */
 export interface FulfilmentKind<Request, Result, Identity> {
@@ -58,7 +55,8 @@ export interface Engine<Request, Result, Identity> {
 const waitMs = 8000;
 const lookMs = 200;
 const nothingSent = new Set(['unknown_user', 'store_id_expired', 'unavailable']);
-const elsewhere = { outcome: 'unknown', why: 'in the hands of another request', released: false } as const;
+/** What is left of a request's time for writing down what its attempt came to. */
+const writeMs = 12_000;
 
 export function fulfilmentEngine<Request, Result, Identity>(
   kind: FulfilmentKind<Request, Result, Identity>,
@@ -66,7 +64,8 @@ export function fulfilmentEngine<Request, Result, Identity>(
   clock: Clock,
 ): Engine<Request, Result, Identity> {
   type Stored = StoredFulfilment<Request, Result>;
-  const { advance, conclude, tell } = settling(kind, table, clock);
+  const { advance, conclude, tell, giveUp } = settling(kind, table, clock);
+  const attemptCall = (call: Call): Call => ({ ...call, deadline: call.deadline - writeMs });
 
   const submit: Engine<Request, Result, Identity>['submit'] = async (call, userId, id, request, given) => {
     let found: Stored | undefined;
@@ -76,14 +75,18 @@ export function fulfilmentEngine<Request, Result, Identity>(
         if (outcome) return outcome;
       } else {
         const record = begin<Request, Result>(userId, id, request, randomUUID(), clock.now());
-        const [written, identity] = await Promise.allSettled([
-          table.write(record, found),
-          given === undefined ? kind.identity(call, record) : given,
-        ]);
-        if (written.status === 'rejected') throw written.reason;
-        if (written.value !== 'conflict') return create(call, written.value, identity);
-        const rival = await table.get(userId, id);
-        if (rival?.creator === record.creator) return create(call, rival, identity);
+        const identity = given === undefined ? kind.identity(attemptCall(call), record) : Promise.resolve(given);
+        // Whether it failed is asked only if the record is this request's.
+        identity.catch(() => undefined);
+        const written = await table.write(record, found).catch((fault: unknown) => {
+          // It may have come through.
+          void giveUp(call, record);
+          throw fault;
+        });
+        if (written !== 'conflict') return create(call, written, identity);
+        found = await table.get(userId, id);
+        if (found?.creator === record.creator) return create(call, found, identity);
+        continue;
       }
       found = await table.get(userId, id);
     }
@@ -93,13 +96,19 @@ export function fulfilmentEngine<Request, Result, Identity>(
   const create = async (
     call: Call,
     stored: Stored,
-    identity: PromiseSettledResult<Identity>,
+    identity: Promise<Identity>,
   ): Promise<Submitted<Request, Result>> => {
-    if (identity.status === 'fulfilled') return perform(call, stored, identity.value, 'creator');
-    const problem = problemOf(identity.reason);
-    // Without an effect and without anyone told, it is as if it had not been asked. Else it waits like any other.
-    if (nothingSent.has(problem.code) && (await advance(stored, { type: 'void' }))) throw problem;
-    return conclude(call, stored, { outcome: 'unknown', why: problem.code }, 'creator');
+    const found = await identity.catch((fault: unknown) => problemOf(fault));
+    if (!(found instanceof Problem)) return perform(call, stored, found, 'creator');
+    if (nothingSent.has(found.code)) {
+      // Without an effect and without anyone told, it is as if it had not been asked. Else it waits like any other.
+      const gone = await advance(stored, { type: 'void' }).catch((fault: unknown) => {
+        void giveUp(call, stored);
+        throw fault;
+      });
+      if (gone) throw found;
+    }
+    return conclude(call, stored, { outcome: 'unknown', why: found.code }, 'creator');
   };
 
   /** The answer to a repeat; null if the record was given up meanwhile. */
@@ -120,17 +129,19 @@ export function fulfilmentEngine<Request, Result, Identity>(
     }
     if (!now || now.state === 'void') return null;
     if (now.state !== 'open') return { record: now, replayed: true };
-    const taken = await advance(now, { type: 'attempt', now: clock.now(), by: 'caller' });
-    if (!taken) return conclude(call, now, elsewhere, 'other');
-    try {
-      return await perform(call, taken, given ?? (await kind.identity(call, taken)), 'other');
-    } catch (fault) {
-      return conclude(call, taken, { outcome: 'unknown', why: problemOf(fault).code }, 'other');
+    const taken = await advance(now, { type: 'attempt', now: clock.now(), holder: randomUUID(), by: 'caller' });
+    if (!taken) {
+      const elsewhere = { outcome: 'unknown', why: 'in the hands of another request' } as const;
+      const told = await conclude(call, now, elsewhere, 'bystander');
+      return told.record.state === 'void' ? null : told;
     }
+    const identity = given ?? (await kind.identity(attemptCall(call), taken).catch(problemOf));
+    if (identity instanceof Problem) return conclude(call, taken, { outcome: 'unknown', why: identity.code }, 'repeat');
+    return perform(call, taken, identity, 'repeat');
   };
 
-  const perform = async (call: Call, stored: Stored, identity: Identity, by: 'creator' | 'other') => {
-    const outcome = await kind.attempt(call, stored, identity).catch((fault: unknown): Outcome<Result> => {
+  const perform = async (call: Call, stored: Stored, identity: Identity, by: Attempter) => {
+    const outcome = await kind.attempt(attemptCall(call), stored, identity).catch((fault: unknown): Outcome<Result> => {
       return { outcome: 'unknown', why: problemOf(fault).code };
     });
     return conclude(call, stored, outcome, by);
@@ -138,11 +149,12 @@ export function fulfilmentEngine<Request, Result, Identity>(
 
   const resume: Engine<Request, Result, Identity>['resume'] = async (call, stored) => {
     if (stored.eventOwed) return tell(call, stored);
-    const taken = await advance(stored, { type: 'attempt', now: clock.now(), by: 'recovery' });
+    const taken = await advance(stored, { type: 'attempt', now: clock.now(), holder: randomUUID(), by: 'recovery' });
     if (!taken) return false;
-    const identity = await kind.identity(call, taken).catch((fault: unknown) => problemOf(fault));
-    if (identity instanceof Problem) await conclude(call, taken, { outcome: 'unknown', why: identity.code }, 'other');
-    else await perform(call, taken, identity, 'other');
+    const identity = await kind.identity(attemptCall(call), taken).catch(problemOf);
+    if (identity instanceof Problem)
+      await conclude(call, taken, { outcome: 'unknown', why: identity.code }, 'recovery');
+    else await perform(call, taken, identity, 'recovery');
     return true;
   };
 

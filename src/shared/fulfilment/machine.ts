@@ -26,7 +26,8 @@ export interface FulfilmentRecord<Request, Result> {
   recoveries: number;
   /** A caller was told that it is pending: the outcome has to be announced. */
   reported: boolean;
-  /** Until when whoever attempts it has it to itself. */
+  /** The latest attempt, and until when it has the record to itself. */
+  holder: string;
   attemptedUntil: number;
   /** Its place in the recovery timer's list; null = not in it. */
   dueAt: number | null;
@@ -38,9 +39,9 @@ export interface FulfilmentRecord<Request, Result> {
 }
 
 export type Input<Result> =
-  | { type: 'attempt'; now: number; by: 'caller' | 'recovery' }
-  /** A caller is told that it is pending; `released`: by who attempted it, and does no more. */
-  | { type: 'report'; released: boolean }
+  | { type: 'attempt'; now: number; holder: string; by: 'caller' | 'recovery' }
+  /** A caller is told that it is pending; the attempt that says so, if it is the latest, lets go of the record. */
+  | { type: 'report'; holder: string | null }
   | { type: 'complete'; now: number; result: Result; byCreator: boolean }
   | { type: 'reject'; now: number; rejection: Rejection; byCreator: boolean }
   | { type: 'void' }
@@ -70,7 +71,7 @@ export function begin<Request, Result>(
 ): FulfilmentRecord<Request, Result> {
   return {
     ...{ userId, id, request, creator, state: 'open', createdAt: now, lastAttemptAt: now, recoveries: 0 },
-    ...{ reported: false, attemptedUntil: now + attemptMs, dueAt: now + pauseAfter(0) },
+    ...{ reported: false, holder: creator, attemptedUntil: now + attemptMs, dueAt: now + pauseAfter(0) },
     ...{ eventOwed: false, settledAt: null, result: null, rejection: null },
   };
 }
@@ -85,7 +86,8 @@ type Transition<Result> = {
 /** An outcome needs no event only if the very request that created the record settles it, and nobody was told "pending". */
 function settled(record: { reported: boolean; dueAt: number | null }, now: number, byCreator: boolean) {
   const eventOwed = !byCreator || record.reported;
-  return { settledAt: now, eventOwed, attemptedUntil: 0, dueAt: eventOwed ? record.dueAt : null };
+  const soon = Math.min(record.dueAt ?? Number.POSITIVE_INFINITY, now + pauseAfter(0));
+  return { settledAt: now, eventOwed, attemptedUntil: 0, dueAt: eventOwed ? soon : null };
 }
 
 const settledTransitions: Transition<unknown> = {
@@ -97,16 +99,16 @@ const settledTransitions: Transition<unknown> = {
 /** Every transition there is. What is not listed does not happen; null: not from this record. */
 const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transition<unknown>> = {
   open: {
-    attempt: ({ recoveries, dueAt, attemptedUntil }, { now, by }) => {
+    attempt: ({ recoveries, dueAt, attemptedUntil }, { now, holder, by }) => {
       if (now < attemptedUntil) return null;
       const made = by === 'recovery' ? recoveries + 1 : recoveries;
       const nextDue = now + pauseAfter(made);
       return {
-        ...{ lastAttemptAt: now, recoveries: made, attemptedUntil: now + attemptMs },
+        ...{ lastAttemptAt: now, recoveries: made, holder, attemptedUntil: now + attemptMs },
         dueAt: by === 'recovery' ? nextDue : Math.max(dueAt ?? 0, nextDue),
       };
     },
-    report: (_, { released }) => ({ reported: true, ...(released && { attemptedUntil: 0 }) }),
+    report: (record, { holder }) => ({ reported: true, ...(holder === record.holder && { attemptedUntil: 0 }) }),
     complete: (record, { now, result, byCreator }) => ({
       ...{ state: 'completed', result },
       ...settled(record, now, byCreator),
@@ -115,8 +117,8 @@ const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transitio
       ...{ state: 'rejected', rejection },
       ...settled(record, now, byCreator),
     }),
-    void: ({ reported, recoveries }) =>
-      reported || recoveries > 0 ? null : { state: 'void', dueAt: null, attemptedUntil: 0 },
+    void: ({ reported, holder, creator }) =>
+      reported || holder !== creator ? null : { state: 'void', dueAt: null, attemptedUntil: 0 },
   },
   completed: settledTransitions,
   rejected: settledTransitions,

@@ -21,11 +21,13 @@ export interface Recovery {
 }
 
 const budgetMs = 4 * 60_000;
-const userBudgetMs = 10_000;
-/** For one record: what a request has. */
-const recordMs = 45_000;
-const batch = 200;
-const usersAtOnce = 4;
+/** What a registration of keys can wait for; what is not settled by then is the timer's. */
+const userBudgetMs = 8000;
+/** For one record. */
+const recordMs = 30_000;
+/** Of each shard's list, at a time. */
+const pageSize = 100;
+const usersAtOnce = 32;
 const stuckMs = 24 * 3600_000;
 
 /** `name` is that of the kind in the log: consume, grant. */
@@ -45,47 +47,50 @@ export function recovery<Request, Result, Identity>(
       if (stored.state === 'open' && clock.now() - stored.createdAt > stuckMs) {
         call.log('error', `${name}.stuck`, { id: place.id, since: new Date(stored.createdAt).toISOString() });
       }
-      return await engine.resume({ ...call, deadline: clock.now() + recordMs }, stored);
+      return await engine.resume({ ...call, deadline: Math.min(call.deadline, clock.now() + recordMs) }, stored);
     } catch (fault) {
       call.log('error', `${name}.recoveryFailed`, { id: place.id, ...faultFields(fault) });
       return false;
     }
   };
 
-  const runShard = async (call: Call, shard: number, startedAt: number): Promise<RecoveryCount> => {
-    const count = { taken: 0, left: 0, remaining: false };
-    let places: DueFulfilment[] = [];
-    do {
-      // What is dealt with moves to a later time than this run looks at; what is left stays before where the list goes on.
-      places = await table.due(shard, startedAt, batch, places.at(-1)?.key);
-      // One user's records one after the other: two that lost their order ids must not find the same order.
-      await inParallel(byUser(places), usersAtOnce, async (ofUser) => {
-        for (const place of ofUser) {
-          if (clock.now() - startedAt > budgetMs) count.remaining = true;
-          else if (await takeUp(call, place)) count.taken += 1;
-          else count.left += 1;
-        }
-      });
-    } while (places.length === batch && !count.remaining);
-    return count;
-  };
-
   return {
     async run(call) {
       const startedAt = clock.now();
-      const shards = Array.from({ length: fulfilmentShards }, (_, shard) => shard);
-      const counts = await Promise.all(shards.map((shard) => runShard(call, shard, startedAt)));
-      return {
-        taken: counts.reduce((sum, { taken }) => sum + taken, 0),
-        left: counts.reduce((sum, count) => sum + count.left, 0),
-        remaining: counts.some(({ remaining }) => remaining),
-      };
+      const until = Math.min(startedAt + budgetMs, call.deadline - recordMs);
+      const count = { taken: 0, left: 0, remaining: false };
+      /** Where the list of each shard goes on; a shard that is through is no more in it. */
+      const behind = new Map<number, string | undefined>(
+        Array.from({ length: fulfilmentShards }, (_, shard) => [shard, undefined]),
+      );
+      while (behind.size > 0 && !count.remaining) {
+        const pages = await Promise.all(
+          [...behind].map(async ([shard, key]) => ({
+            shard,
+            places: await table.due(shard, startedAt, pageSize, key),
+          })),
+        );
+        for (const { shard, places } of pages) {
+          // What is dealt with moves to a later time than this run looks at; what is left stays before where the list goes on.
+          if (places.length < pageSize) behind.delete(shard);
+          else behind.set(shard, places.at(-1)?.key);
+        }
+        // One user's records one after the other: two that lost their order ids must not find the same order.
+        await inParallel(byUser(pages.flatMap(({ places }) => places)), usersAtOnce, async (ofUser) => {
+          for (const place of ofUser) {
+            if (clock.now() >= until) count.remaining = true;
+            else if (await takeUp(call, place)) count.taken += 1;
+            else count.left += 1;
+          }
+        });
+      }
+      return count;
     },
     async resumeUser(call, userId) {
-      const until = clock.now() + userBudgetMs;
+      const deadline = Math.min(call.deadline, clock.now() + userBudgetMs);
       try {
         for (const place of await table.dueOfUser(userId)) {
-          if (clock.now() < until) await takeUp(call, place);
+          if (clock.now() < deadline) await takeUp({ ...call, deadline }, place);
         }
       } catch (fault) {
         call.log('error', `${name}.recoveryFailed`, faultFields(fault));

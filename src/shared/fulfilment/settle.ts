@@ -4,7 +4,7 @@ import { faultFields } from '../log.ts';
 import { Problem } from '../problem.ts';
 import type { FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
 import type { FulfilmentKind, Outcome, Submitted } from './engine.ts';
-import { type Input, next } from './machine.ts';
+import { type FulfilmentRecord, type Input, next } from './machine.ts';
 
 export interface Settling<Request, Result> {
   /** Takes a record through a transition, from where others leave it meanwhile. Null: it does not take it any more. */
@@ -17,16 +17,24 @@ export interface Settling<Request, Result> {
     call: Call,
     stored: StoredFulfilment<Request, Result>,
     outcome: Outcome<Result>,
-    by: 'creator' | 'other',
+    by: Attempter,
   ): Promise<Submitted<Request, Result>>;
   /** Announces a settled record. False: it stays in the recovery timer's list. */
   tell(call: Call, settled: StoredFulfilment<Request, Result>): Promise<boolean>;
+  /** The creator was told that nothing was sent: its record, if it is there after all, is voided once that can be written. Never fails. */
+  giveUp(call: Call, record: FulfilmentRecord<Request, Result>): Promise<void>;
 }
+
+/**
+ * Whose outcome it is: of the request that created the record, of one that asks the same again, of one that finds it in another's
+ * hands, or of the recovery timer, whom nobody waits for.
+ */
+export type Attempter = 'creator' | 'repeat' | 'bystander' | 'recovery';
 
 export const writeRounds = 8;
 /** An outcome that cannot be written is tried again so often: tables are mostly back by then, and the caller is still there. */
 const conclusionPausesMs = [500, 1500];
-/** How long an answer "pending" is followed up whose record may say otherwise: about two minutes. */
+/** How long an answer is followed up that the record may contradict: about two minutes. */
 const followUpPausesMs = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 
 export function settling<Request, Result>(
@@ -73,7 +81,7 @@ export function settling<Request, Result>(
 
   const conclude: Settling<Request, Result>['conclude'] = async (call, stored, outcome, by) => {
     if (outcome.outcome === 'unknown') call.log('warn', 'fulfilment.pending', { id: stored.id, why: outcome.why });
-    const input = inputOf(outcome, by === 'creator', clock.now());
+    const input = inputOf(outcome, by === 'creator', by === 'bystander' ? null : stored.holder, clock.now());
     const pauses = outcome.outcome === 'unknown' ? [] : [...conclusionPausesMs];
     for (;;) {
       try {
@@ -86,22 +94,17 @@ export function settling<Request, Result>(
       if (pause === undefined || clock.now() + pause > call.deadline) break;
       await clock.sleep(pause);
     }
-    if (by === 'creator' && outcome.outcome !== 'unknown') void followUp(call, stored);
+    if (mayContradict(outcome, by)) void makeUpFor(call, stored);
     return { record: stored, replayed: false };
   };
 
-  /**
-   * The creator is told "pending", but its write may have come through, which owes no event: then it does after all. Not guaranteed
-   * if this process ends while the tables are still away: then the record alone tells.
-   */
-  const followUp = async (call: Call, { userId, id }: Stored): Promise<void> => {
+  /** Works on a record as it stands, as soon as the tables let it. Not guaranteed if this process ends before. */
+  const followUp = async (call: Call, userId: string, id: string, work: (found: Stored) => Promise<unknown>) => {
     for (const pause of followUpPausesMs) {
       await clock.sleep(pause);
       try {
         const found = await table.get(userId, id);
-        // One that is still open is in the recovery timer's list, and announced by whoever settles it.
-        const owed = found && (await advance(found, { type: 'owe', now: clock.now() }));
-        if (owed) await tell(call, owed);
+        if (found) await work(found);
         return;
       } catch (fault) {
         call.log('warn', 'fulfilment.notFollowedUp', { id, ...faultFields(fault) });
@@ -109,13 +112,35 @@ export function settling<Request, Result>(
     }
   };
 
-  return { advance, conclude, tell };
+  /** A caller is told "pending" of what is, or may yet be, settled by a write that owes no event: then it does after all. */
+  const makeUpFor = (call: Call, { userId, id }: Stored): Promise<void> =>
+    followUp(call, userId, id, async (found) => {
+      if (found.state === 'open') return advance(found, { type: 'report', holder: null });
+      const owed = await advance(found, { type: 'owe', now: clock.now() });
+      return owed && tell(call, owed);
+    });
+
+  const giveUp: Settling<Request, Result>['giveUp'] = (call, { userId, id, creator }) =>
+    followUp(call, userId, id, async (found) => found.creator === creator && advance(found, { type: 'void' }));
+
+  return { advance, conclude, tell, giveUp };
 }
 
-function inputOf<Result>(outcome: Outcome<Result>, byCreator: boolean, now: number): Input<Result> {
+function inputOf<Result>(
+  outcome: Outcome<Result>,
+  byCreator: boolean,
+  holder: string | null,
+  now: number,
+): Input<Result> {
   if (outcome.outcome === 'completed') return { type: 'complete', now, byCreator, result: outcome.result };
   if (outcome.outcome === 'rejected') return { type: 'reject', now, byCreator, rejection: outcome.rejection };
-  return { type: 'report', released: outcome.released ?? true };
+  return { type: 'report', holder };
+}
+
+/** Whether a caller was told "pending" of a record that, unwritten as this outcome is, can be settled without an event. */
+function mayContradict(outcome: Outcome<unknown>, by: Attempter): boolean {
+  if (outcome.outcome === 'unknown') return by === 'repeat' || by === 'bystander';
+  return by === 'creator';
 }
 
 export function contended(): Problem {

@@ -29,22 +29,26 @@ export interface FulfilmentsTable<Request, Result> {
   forget(place: DueFulfilment): Promise<void>;
 }
 
-export const fulfilmentShards = 8;
+export const fulfilmentShards = 32;
 /** Digits of a time in row keys, so that they sort. */
 const timeDigits = 15;
+
+/** Epoch ms as text: a number of that size has no type of its own in a table. */
+const time = z.iso.datetime().transform((text) => Date.parse(text));
+const iso = (ms: number) => new Date(ms).toISOString();
 
 const schema = z.looseObject({
   userId: z.string(),
   id: z.string(),
   etag: z.string(),
-  ...{ state: z.enum(['open', 'completed', 'rejected', 'void']), creator: z.string() },
-  ...{ createdAt: z.number(), lastAttemptAt: z.number(), recoveries: z.number(), attemptedUntil: z.number() },
-  ...{ reported: z.boolean(), eventOwed: z.boolean(), dueAt: z.number().optional(), settledAt: z.number().optional() },
+  ...{ state: z.enum(['open', 'completed', 'rejected', 'void']), creator: z.string(), holder: z.string() },
+  ...{ createdAt: time, lastAttemptAt: time, recoveries: z.number(), attemptedUntil: time },
+  ...{ reported: z.boolean(), eventOwed: z.boolean(), dueAt: time.optional(), settledAt: time.optional() },
 });
-const placeSchema = z.looseObject({ userId: z.string(), id: z.string(), dueAt: z.number() });
+const placeSchema = z.looseObject({ userId: z.string(), id: z.string(), dueAt: time });
 
 /**
- * Table `Consumes` or `Grants`. Record and place share a partition, one of 8 by user, so that one transaction writes both: the
+ * Table `Consumes` or `Grants`. Record and place share a partition, one of 32 by user, so that one transaction writes both: the
  * record is never without its place in the list, and the list holds nothing that is settled.
  */
 export function fulfilmentsTable<Request, Result>(open: OpenTable, name: string): FulfilmentsTable<Request, Result> {
@@ -101,7 +105,7 @@ function placeKey({ userId, id }: { userId: string; id: string }, dueAt: number)
 
 function place({ userId, id }: { userId: string; id: string }, dueAt: number) {
   const rowKey = placeKey({ userId, id }, dueAt);
-  return { partitionKey: partitionOf(userId), rowKey, userHash: userHash(userId), userId, id, dueAt };
+  return { partitionKey: partitionOf(userId), rowKey, userHash: userHash(userId), userId, id, dueAt: iso(dueAt) };
 }
 
 function fromPlace(row: Row): DueFulfilment {
@@ -110,13 +114,14 @@ function fromPlace(row: Row): DueFulfilment {
 }
 
 function toRow<Request, Result>(record: FulfilmentRecord<Request, Result>) {
-  const { userId, id, state, creator, createdAt, lastAttemptAt, recoveries } = record;
-  const { request, result, rejection, dueAt, settledAt, reported, attemptedUntil, eventOwed } = record;
+  const { userId, id, state, creator, holder, recoveries, reported, eventOwed } = record;
+  const { request, result, rejection, createdAt, lastAttemptAt, attemptedUntil, dueAt, settledAt } = record;
   return {
     ...{ partitionKey: partitionOf(userId), rowKey: recordKey(userId, id) },
-    ...{ userId, id, state, creator, createdAt, lastAttemptAt, recoveries, reported, attemptedUntil, eventOwed },
-    ...(dueAt !== null && { dueAt }),
-    ...(settledAt !== null && { settledAt }),
+    ...{ userId, id, state, creator, holder, recoveries, reported, eventOwed },
+    ...{ createdAt: iso(createdAt), lastAttemptAt: iso(lastAttemptAt), attemptedUntil: iso(attemptedUntil) },
+    ...(dueAt !== null && { dueAt: iso(dueAt) }),
+    ...(settledAt !== null && { settledAt: iso(settledAt) }),
     ...splitText('content', JSON.stringify({ request, result, rejection })),
   };
 }
@@ -124,9 +129,9 @@ function toRow<Request, Result>(record: FulfilmentRecord<Request, Result>) {
 function fromRow<Request, Result>(row: Row): StoredFulfilment<Request, Result> {
   const columns = schema.parse(row);
   const { request, result, rejection } = JSON.parse(joinText('content', row));
-  const { userId, id, etag, state, creator, createdAt, lastAttemptAt, recoveries } = columns;
+  const { userId, id, etag, state, creator, holder, createdAt, lastAttemptAt, recoveries } = columns;
   return {
-    ...{ userId, id, etag, state, creator, createdAt, lastAttemptAt, recoveries },
+    ...{ userId, id, etag, state, creator, holder, createdAt, lastAttemptAt, recoveries },
     ...{ reported: columns.reported, attemptedUntil: columns.attemptedUntil, eventOwed: columns.eventOwed },
     ...{ dueAt: columns.dueAt ?? null, settledAt: columns.settledAt ?? null, request, result, rejection },
   };

@@ -19,7 +19,7 @@ export interface StoreIdsParts {
   cipher: KeyCipher;
   table: StoreIdsTable;
   renewals: Renewals;
-  /** A user has keys again that serve: what waited for them can go on. Never fails. */
+  /** A user has new keys: what waited for them can go on. Never fails. */
   keyIsBack: (call: Call, userId: string, kinds: KeyKind[]) => Promise<void>;
 }
 
@@ -29,7 +29,8 @@ interface Candidate {
   claims: StoreIdClaims;
 }
 
-const writeRounds = 5;
+const writeRounds = 12;
+const longestPauseMs = 150;
 
 export function storeIds({ clientId, clock, cipher, table, renewals, keyIsBack }: StoreIdsParts): StoreIds {
   const living = async (call: Call, userId: string, account: string, candidate: Candidate): Promise<Candidate> => {
@@ -56,7 +57,8 @@ export function storeIds({ clientId, clock, cipher, table, renewals, keyIsBack }
           : [{ kind, key, claims: decodeStoreId(key, { kind, clientId, userId, now: clock.now() }) }],
       );
       let stored = await rowsOf(userId, account);
-      const candidates = await Promise.all(decoded.map((one) => living(call, userId, account, one)));
+      const newer = decoded.filter(({ kind, claims }) => replaces(claims, ofKind(stored, kind)));
+      const candidates = await Promise.all(newer.map((one) => living(call, userId, account, one)));
       const sealed = await Promise.all(
         candidates.map(async ({ kind, key, claims }): Promise<StoreIdRow> => {
           const owner = { userId, account, kind };
@@ -64,19 +66,18 @@ export function storeIds({ clientId, clock, cipher, table, renewals, keyIsBack }
         }),
       );
       for (let round = 0; round < writeRounds; round += 1) {
-        const wins = sealed.filter((row) =>
-          replaces(
-            row,
-            stored.find(({ kind }) => kind === row.kind),
-          ),
-        );
-        const writes = wins.map((row) => ({ ...row, ...etagOf(stored.find(({ kind }) => kind === row.kind)) }));
+        const wins = sealed.filter((row) => replaces(row, ofKind(stored, row.kind)));
+        const writes = wins.map((row) => ({ ...row, ...etagOf(ofKind(stored, row.kind)) }));
         if (writes.length === 0 || (await table.put(writes)) !== 'conflict') {
-          const back = wins.map(({ kind }) => kind).filter((kind) => wasGone(stored, kind, clock.now()));
-          await keyIsBack(call, userId, back);
+          await keyIsBack(
+            call,
+            userId,
+            wins.map(({ kind }) => kind),
+          );
           const kept = stored.filter((row) => !wins.some(({ kind }) => kind === row.kind));
           return { userId, account, ...infoByKind([...kept, ...wins], clock.now()) };
         }
+        await clock.sleep(Math.random() * longestPauseMs);
         stored = await rowsOf(userId, account);
       }
       throw new Problem('unavailable', 'The keys of this user are being changed by others.', { retryAfterSeconds: 1 });
@@ -109,10 +110,8 @@ export function replaces(
   return stored === undefined || stored.unrenewable || candidate.issuedAt >= stored.issuedAt;
 }
 
-/** Whether there was no key of this kind that could still serve. */
-function wasGone(stored: StoredStoreId[], kind: KeyKind, now: number): boolean {
-  const before = stored.find((row) => row.kind === kind);
-  return !before || before.unrenewable || now >= before.expiresAt;
+function ofKind(stored: StoredStoreId[], kind: KeyKind): StoredStoreId | undefined {
+  return stored.find((row) => row.kind === kind);
 }
 
 function etagOf(row: StoredStoreId | undefined): { etag?: string } {
