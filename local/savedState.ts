@@ -17,6 +17,8 @@ export interface SavedStack {
   identities: Identities;
   keyVault: SecretVersion[];
   store: SavedWorld;
+  /** Entra's secrets by app. */
+  entra?: Record<string, string[]>;
 }
 
 const file = 'stack.json';

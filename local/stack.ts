@@ -89,6 +89,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       startEntra({ tls, ...at(ports?.entra), ...appsOf(identities) }),
     );
     undo.push(entra.close);
+    for (const [clientId, secrets] of Object.entries(saved?.entra ?? {})) entra.setSecrets(clientId, secrets);
 
     const keyVault = await start('Key Vault', ports?.keyVault, () =>
       startKeyVault({
@@ -136,15 +137,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       watch(started.child, 'The functions host');
       return started;
     };
+    const save = (): void => {
+      if (options.stateDir === undefined) return;
+      saveStack(folder, {
+        identities,
+        keyVault: keyVault.exportState(),
+        store: store.exportState(),
+        entra: entra.exportSecrets(),
+      });
+    };
+    // Once the functions have ended: what they still do is part of it.
+    undo.push(save);
     let host = await startHost();
     undo.push(() => host.stop());
     settings.FUNCTIONS_PORT = String(host.port);
 
-    const save = (): void => {
-      if (options.stateDir === undefined) return;
-      saveStack(folder, { identities, keyVault: keyVault.exportState(), store: store.exportState() });
-    };
-    undo.push(save);
     save();
 
     return {

@@ -131,6 +131,8 @@ export async function startEntra(options: EntraOptions) {
     /** Every token that was handed out: what must be found nowhere. */
     issued: issued as readonly string[],
     setSecrets,
+    exportSecrets: (): Record<string, string[]> =>
+      Object.fromEntries(apps.map(({ clientId, secrets }) => [clientId, [...secrets]])),
     setTokenLifetime(seconds: number): void {
       state.tokenLifetime = seconds;
     },

@@ -83,7 +83,13 @@ function readJson(path: string): Record<string, unknown> {
 
 function logSink(file: string | undefined): LogSink {
   const stream = file === undefined ? process.stdout : createWriteStream(file, { flags: 'a' });
+  let lines = '';
+  const flush = (): void => {
+    stream.write(lines);
+    lines = '';
+  };
   return (level, source, message) => {
-    stream.write(`${new Date().toISOString()} ${level} [${source}] ${message}\n`);
+    if (lines === '') setImmediate(flush);
+    lines += `${new Date().toISOString()} ${level} [${source}] ${message}\n`;
   };
 }

@@ -42,7 +42,7 @@ export function createHttpHost(options: HttpHostOptions): Server {
     }
     const http: RpcHttp = {
       method,
-      url: `http://${request.headers.host ?? 'localhost'}${found.path}${search === '' ? '' : `?${search}`}`,
+      url: `http://${hostOf(request)}${found.path}${search === '' ? '' : `?${search}`}`,
       nullableHeaders: nullable(request.headers as Record<string, string | string[]>),
       nullableParams: nullable(found.params),
       nullableQuery: nullable(query),
@@ -78,7 +78,7 @@ function splitOnce(text: string, separator: string): string[] {
 
 /** Values of a repeated name are joined by commas, as .NET shows them. */
 function queryOf(search: string): Record<string, string> {
-  const query: Record<string, string> = {};
+  const query: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(search))
     query[name] = name in query ? `${query[name]},${value}` : value;
   return query;
@@ -89,14 +89,20 @@ function keyOf(request: IncomingMessage, query: Record<string, string>): string 
   return (Array.isArray(header) ? header[0] : header) ?? query.code ?? '';
 }
 
+/** What the request names as its host, if it is one. */
+function hostOf({ headers: { host = '' } }: IncomingMessage): string {
+  return /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/i.test(host) ? host : 'localhost';
+}
+
 function same(given: string, expected: string): boolean {
   const a = Buffer.from(given);
   const b = Buffer.from(expected);
-  return a.length === b.length && timingSafeEqual(a, b);
+  // A key that is not set opens nothing.
+  return b.length > 0 && a.length === b.length && timingSafeEqual(a, b);
 }
 
 function nullable(values: Record<string, string | string[]>): Record<string, { value: string }> {
-  const mapped: Record<string, { value: string }> = {};
+  const mapped: Record<string, { value: string }> = Object.create(null);
   for (const [name, value] of Object.entries(values))
     mapped[name] = { value: Array.isArray(value) ? value.join(',') : value };
   return mapped;

@@ -4,6 +4,17 @@ const httpsUrl = z.url({ protocol: /^https$/ }).transform((text) => text.replace
 const secretName = z.string().regex(/^[0-9A-Za-z-]{1,127}$/, 'must be a Key Vault secret name');
 const publicEntra = 'https://login.microsoftonline.com';
 
+/** Of an account with its key or a SAS, or of Azurite. */
+function isConnectionString(text: string): boolean {
+  const parts = new Map(text.split(';').map((part) => part.split(/=(.*)/s, 2) as [string, string]));
+  if (/^true$/i.test(parts.get('UseDevelopmentStorage') ?? '')) return true;
+  const [endpoint, account] = [parts.get('TableEndpoint'), parts.get('AccountName')];
+  const isUrl = (url: string) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+  if (endpoint !== undefined && !isUrl(endpoint)) return false;
+  if (parts.get('SharedAccessSignature')) return endpoint !== undefined;
+  return Boolean(account && parts.get('AccountKey'));
+}
+
 const environment = z
   .object({
     ENTRA_TENANT_ID: z.string().regex(/^[\w.-]{1,128}$/, 'must be a tenant id or domain'),
@@ -14,10 +25,7 @@ const environment = z
     AZURE_AUTHORITY_HOST: httpsUrl.optional(),
     KEY_VAULT_URI: httpsUrl,
     USER_KEY_ENCRYPTION_SECRET_NAME: secretName.default('user-store-id-key'),
-    TABLES_CONNECTION_STRING: z
-      .string()
-      .regex(/(^|;)(AccountName=[^;]|TableEndpoint=https?:|UseDevelopmentStorage=true)/i, 'must be a connection string')
-      .optional(),
+    TABLES_CONNECTION_STRING: z.string().refine(isConnectionString, 'must be a connection string').optional(),
     TABLES_ACCOUNT_URL: httpsUrl.optional(),
     STORE_COLLECTIONS_URL: httpsUrl.default('https://collections.mp.microsoft.com'),
     STORE_PURCHASE_URL: httpsUrl.default('https://purchase.mp.microsoft.com'),
@@ -25,6 +33,21 @@ const environment = z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be a sandbox id')
       .default('RETAIL'),
+    // Of functions that this deployment may not have: judged all the same, so that a misspelt one is found at the start.
+    XBOX_AUTH_URL: httpsUrl.optional(),
+    XBOX_XSTS_URL: httpsUrl.optional(),
+    BUSINESS_PARTNER_CERTIFICATE_SECRET_NAME: secretName.optional(),
+    CLAWBACK_SOURCES: z
+      .string()
+      .regex(/^(queue|orders|queue,orders)$/, 'must be queue, orders or queue,orders')
+      .optional(),
+    CLAWBACK_FLAG_THRESHOLD: z
+      .string()
+      .regex(/^[1-9]\d{0,5}$/, 'must be a whole number from 1')
+      .optional(),
+    KEY_RENEWAL_MODE: z.enum(['renew', 'remind']).optional(),
+    WEBHOOK_URL: httpsUrl.optional(),
+    WEBHOOK_SECRET_NAME: secretName.optional(),
   })
   .refine((env) => (env.TABLES_CONNECTION_STRING === undefined) !== (env.TABLES_ACCOUNT_URL === undefined), {
     path: ['TABLES_CONNECTION_STRING'],

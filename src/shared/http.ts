@@ -6,9 +6,12 @@ import type { HttpContract, Method, Operation } from './contract/route.ts';
 import { bodyOf, fieldErrors, invalid, isEmptyBody, queryOf } from './input.ts';
 import { faultFields, type LogFields, type LogLevel, structuredLog } from './log.ts';
 import { Problem, problemCodes } from './problem.ts';
+import { TimedOut, within } from './within.ts';
 
 /** What is left for the work when an answer is due within 60 s: the rest is for reading the request and writing the answer. */
 const workMs = 50_000;
+/** The last resort, should waits that have their own limits add up: the work goes on, and its record tells what became of it. */
+const answerMs = 58_000;
 const chosenCorrelationId = /^[\x21-\x7e]{1,128}$/;
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<string, never>;
@@ -85,7 +88,7 @@ async function respond<Contract extends HttpContract>(
       input: Input<Operation>,
       call: Call,
     ) => Promise<Answer>;
-    const { status = 200, headers = {}, body } = await handler(input, call);
+    const { status = 200, headers = {}, body } = await within(answerMs, 'the request', () => handler(input, call));
     const answer = {
       status,
       headers: {
@@ -97,10 +100,7 @@ async function respond<Contract extends HttpContract>(
     };
     return { answer };
   } catch (fault) {
-    const problem =
-      fault instanceof Problem
-        ? fault
-        : new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
+    const problem = problemOf(fault);
     return { answer: problemAnswer(problem, call), problem };
   }
 }
@@ -120,6 +120,13 @@ async function inputOf(operation: Operation, request: HttpRequest): Promise<Inpu
   if (operation.body === undefined && !isEmptyBody(raw.body))
     throw invalid([{ path: '/body', message: 'this route takes no body' }]);
   return { path: parse('path'), query: parse('query'), body: parse('body') } as Input<Operation>;
+}
+
+function problemOf(fault: unknown): Problem {
+  if (fault instanceof Problem) return fault;
+  if (fault instanceof TimedOut)
+    return new Problem('unavailable', 'This took too long.', { retryAfterSeconds: 5, cause: fault });
+  return new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
 }
 
 function problemAnswer(problem: Problem, call: Call): HttpResponseInit & { status: number } {

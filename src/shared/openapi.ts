@@ -109,7 +109,7 @@ function answers(operation: Operation, schemas: Json): Json {
 /** Problems by status; a status that is documented as an answer keeps that. */
 function problems(operation: Operation, schemas: Json): Json {
   const codes = new Map<number, ProblemCode[]>();
-  for (const code of [...operation.problems, 'internal' as const]) {
+  for (const code of new Set<ProblemCode>([...operation.problems, 'payload_too_large', 'internal'])) {
     const status = problemCodes[code][0];
     if (!(status in operation.answers)) codes.set(status, [...(codes.get(status) ?? []), code]);
   }

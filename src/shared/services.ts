@@ -88,7 +88,7 @@ function compose(config: Config) {
         ),
       );
     },
-    serviceTickets: serviceTickets(entra),
+    serviceTickets: serviceTickets(entra, clock),
     health: healthProbe(
       {
         tables: () => table.one({ userId: '', account: 'health', kind: 'collections' }),

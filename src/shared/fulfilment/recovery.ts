@@ -22,7 +22,7 @@ export interface Recovery {
 
 const budgetMs = 4 * 60_000;
 /** What a registration of keys can wait for; what is not settled by then is the timer's. */
-const userBudgetMs = 8000;
+const userBudgetMs = 20_000;
 /** For one record. */
 const recordMs = 30_000;
 /** Of each shard's list, at a time. */

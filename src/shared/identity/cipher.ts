@@ -27,10 +27,15 @@ export interface KeyCipher {
   seal(key: string, owner: KeyOwner, log: Log): Promise<SealedKey>;
   /** @throws Problem unavailable; also if the row is not what was sealed for this owner */
   open(row: SealedKey, owner: KeyOwner, log: Log): Promise<string>;
+  /** Whether a row is sealed with the newest version. @throws Problem unavailable */
+  isCurrent(row: SealedKey, log: Log): Promise<boolean>;
 }
 
 export function keyCipher(secrets: Secrets, secretName: string): KeyCipher {
   return {
+    async isCurrent(row, log) {
+      return (await secrets.newest(secretName, log)).version === row.secretVersion;
+    },
     async seal(key, owner, log) {
       const secret = await secrets.newest(secretName, log);
       const nonce = randomBytes(nonceBytes);
@@ -49,6 +54,7 @@ export function keyCipher(secrets: Secrets, secretName: string): KeyCipher {
       } catch (cause) {
         if (cause instanceof Problem) throw cause;
         throw new Problem('unavailable', 'A stored User Store ID key cannot be deciphered; register it anew.', {
+          retryAfterSeconds: 60,
           cause,
         });
       }

@@ -81,14 +81,16 @@ export function publisherMint(config: Config, secrets: Secrets, options: object 
   };
 }
 
+/** The words with which Entra says no (RFC 6749 5.2 and its own). */
+const refusals =
+  /^(invalid_(client|grant|request|resource|scope|tenant)|unauthorized_client|unsupported_grant_type|access_denied|interaction_required)\b/;
+
 /**
  * Whether Entra answered and said no, as opposed to not answering. The library keeps of its answer only the text, which begins with
  * the OAuth error. An unknown tenant looks like an outage to it: its metadata cannot be had.
  */
 function isRefusal(fault: unknown): boolean {
-  if (!(fault instanceof AuthenticationRequiredError)) return false;
-  const error = /^(\w+): .*AADSTS\d+/s.exec(fault.message)?.[1];
-  return error !== undefined && !['temporarily_unavailable', 'server_error'].includes(error);
+  return fault instanceof AuthenticationRequiredError && refusals.test(fault.message);
 }
 
 export function cachedEntra(mintToken: MintToken, clock: Clock): Entra {

@@ -1,7 +1,9 @@
 import type { TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
+import { chunksOf } from '../chunks.ts';
 import type { KeyOwner, SealedKey } from '../identity/cipher.ts';
 import type { KeyKind, StoreIdClaims } from '../identity/storeId.ts';
+import { Problem } from '../problem.ts';
 import { userHash } from './rowKeys.ts';
 import { type OpenTable, type Row, type Table, transactionLimit, type Written } from './tables.ts';
 
@@ -41,24 +43,27 @@ export function storeIdsTable(open: OpenTable): StoreIdsTable {
   const table: Table = open('StoreIds');
   const rowsOf = async (userId: string): Promise<Row[]> => table.list(`PartitionKey eq '${userHash(userId)}'`);
   return {
-    async one(owner) {
-      const row = await table.get(userHash(owner.userId), rowKey(owner.kind, owner.account));
-      return row && fromRow(row);
+    async one({ userId, account, kind }) {
+      const row = await table.get(userHash(userId), rowKey(kind, account));
+      return row && fromRow(row, userId);
     },
     async ofUser(userId) {
-      return (await rowsOf(userId)).map(fromRow);
+      return (await rowsOf(userId)).map((row) => fromRow(row, userId));
     },
     put: (rows) => table.transaction(rows.map(putAction)),
     async deleteUser(userId) {
       for (let round = 0; round < deleteRounds; round += 1) {
         const rows = await rowsOf(userId);
         if (rows.length === 0) return;
-        const doomed = rows.slice(0, transactionLimit);
-        await table.transaction(
-          doomed.map(({ partitionKey, rowKey: row }): TransactionAction => ['delete', { partitionKey, rowKey: row }]),
-        );
+        for (const doomed of chunksOf(rows, transactionLimit)) {
+          await table.transaction(
+            doomed.map(({ partitionKey, rowKey: row }): TransactionAction => ['delete', { partitionKey, rowKey: row }]),
+          );
+        }
       }
-      throw new Error('keys of this user are written as fast as they are deleted');
+      throw new Problem('unavailable', 'Keys of this user are registered as fast as they are deleted.', {
+        retryAfterSeconds: 1,
+      });
     },
   };
 }
@@ -78,8 +83,10 @@ function putAction({ etag, ...row }: StoreIdRow & { etag?: string }): Transactio
   return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
 }
 
-function fromRow(row: Row): StoredStoreId {
+/** @throws Error for a row that was put before another user's: what it is sealed for is what it says itself */
+function fromRow(row: Row, of: string): StoredStoreId {
   const { userId, account, kind, sealed, secretVersion, issuedAt, expiresAt, unrenewable, etag } = schema.parse(row);
+  if (userId !== of || row.rowKey !== rowKey(kind, account)) throw new Error('a stored key is not where it belongs');
   return {
     ...{ userId, account, kind, sealed, secretVersion, unrenewable, etag },
     issuedAt: Date.parse(issuedAt),

@@ -68,7 +68,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
         return work(abortSignal);
       });
     } catch (cause) {
-      if (cause instanceof Problem) throw cause;
+      if (isTableGone(cause)) created = undefined;
       throw new Problem('unavailable', 'The state of this service could not be reached.', {
         retryAfterSeconds: 5,
         cause,
@@ -83,7 +83,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
       try {
         return await work(abortSignal);
       } catch (fault) {
-        if ([404, 409, 412].includes(statusOf(fault))) return 'conflict';
+        if ([404, 409, 412].includes(statusOf(fault)) && !isTableGone(fault)) return 'conflict';
         throw fault;
       }
     });
@@ -94,7 +94,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
         try {
           return (await client.getEntity(partitionKey, rowKey, { abortSignal })) as Row;
         } catch (fault) {
-          if (statusOf(fault) === 404) return undefined;
+          if (statusOf(fault) === 404 && !isTableGone(fault)) return undefined;
           throw fault;
         }
       }),
@@ -116,7 +116,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
           await client.deleteEntity(partitionKey, rowKey, { abortSignal });
           return true;
         } catch (fault) {
-          if (statusOf(fault) === 404) return false;
+          if (statusOf(fault) === 404 && !isTableGone(fault)) return false;
           throw fault;
         }
       }),
@@ -130,6 +130,12 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
         return { etag: answer.subResponses[0]?.etag ?? '' };
       }),
   };
+}
+
+/** A table that is not there says nothing of its rows. */
+function isTableGone(fault: unknown): boolean {
+  const { code, details } = (fault ?? {}) as { code?: string; details?: { odataError?: { code?: string } } };
+  return /^Table(NotFound|BeingDeleted)$/.test(code ?? details?.odataError?.code ?? '');
 }
 
 function statusOf(fault: unknown): number {

@@ -3,6 +3,7 @@ import type { HeldKey } from '../identity/authorize.ts';
 import type { KeyCipher } from '../identity/cipher.ts';
 import { decodeStoreId, type KeyKind, keyState } from '../identity/storeId.ts';
 import { inParallel } from '../inParallel.ts';
+import { faultFields } from '../log.ts';
 import { type Renewals, storeIdExpired, unknownUser } from '../renewal/renew.ts';
 import type { StoredStoreId, StoreIdsTable } from '../state/storeIds.ts';
 
@@ -25,6 +26,8 @@ export interface KeyringParts {
 }
 
 const accountsAtOnce = 4;
+/** What the renewal of a key that still serves may take of the request that met it. */
+const earlyRenewalMs = 5000;
 
 export function keyring({ clientId, clock, cipher, table, renewals }: KeyringParts): Keyring {
   const usable = async (call: Call, row: StoredStoreId): Promise<string> => {
@@ -33,13 +36,26 @@ export function keyring({ clientId, clock, cipher, table, renewals }: KeyringPar
     const state = keyState(row, now);
     if (state === 'unrenewable' && expired) throw storeIdExpired(row.kind);
     if (state === 'due' || state === 'expired') {
-      const renewal = await renewals.renewStored(call, row);
+      const deadline = expired ? call.deadline : Math.min(call.deadline, now + earlyRenewalMs);
+      const renewal = await renewals.renewStored({ ...call, deadline }, row);
       if (renewal.outcome === 'renewed') return renewal.key;
       if (expired) throw renewal.outcome === 'dead' ? storeIdExpired(row.kind) : renewal.problem;
       const code = renewal.outcome === 'later' ? renewal.problem.code : 'store_id_expired';
       call.log('warn', 'storeId.notRenewed', { kind: row.kind, code });
     }
-    return cipher.open(row, row, call.log);
+    const key = await cipher.open(row, row, call.log);
+    await sealAnew(call, row, key);
+    return key;
+  };
+
+  /** After a rotation of the encryption secret: the old version is no longer needed once every row has been touched. Never fails. */
+  const sealAnew = async (call: Call, row: StoredStoreId, key: string): Promise<void> => {
+    try {
+      if (await cipher.isCurrent(row, call.log)) return;
+      await table.put([{ ...row, ...(await cipher.seal(key, row, call.log)) }]);
+    } catch (fault) {
+      call.log('warn', 'storeId.notSealedAnew', { kind: row.kind, ...faultFields(fault) });
+    }
   };
 
   const hold = async (call: Call, row: StoredStoreId): Promise<HeldKey> => {
