@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { scrub } from '../src/shared/log.ts';
 import type { Stack } from './stack.ts';
@@ -49,6 +50,11 @@ function stepsOf(stack: Stack, signal: AbortSignal): Step[] {
   const keysPath = `/api/users/${player}/store-ids`;
   const owns = () => ask('POST', '/api/entitlements/query', { userId: player, products: ['SWORD', 'SHIELD'] });
   const owned = ({ body }: Json) => body.items.map(({ productId, status: state }: Json) => `${productId} ${state}`);
+  const [first, second] = [randomUUID(), randomUUID()];
+  const coinsOf = (trackingId: string) => ({ userId: player, productId: 'COINS', trackingId });
+  const spend = (trackingId: string) =>
+    ask('POST', '/api/consumables/consume', { ...coinsOf(trackingId), quantity: 30 });
+  const coins = () => store.state().users.find(({ user }) => user === player)?.balances.RETAIL?.COINS;
   const renewals = () => stack.store.requests.filter(({ operation }) => operation === 'renew').length;
 
   return [
@@ -165,6 +171,73 @@ function stepsOf(stack: Stack, signal: AbortSignal): Step[] {
       },
       shows: (outcome) => outcome,
       expected: { items: 1, states: ['fresh', 'fresh'], renewals: 1 },
+    },
+    {
+      title: 'The player buys a pack of 100 coins, and spends 30 of them.',
+      run: () => {
+        store.putProduct('COINS', { kind: 'Consumable', unitsPerPurchase: 100 });
+        store.purchase({ user: player, productId: 'COINS' });
+        return spend(first);
+      },
+      shows: ({ status: answered, body }) => [answered, body.state, body.newQuantity, body.orders[0].quantity],
+      expected: [200, 'completed', 70, 30],
+    },
+    {
+      title: 'The same request again, as after a lost answer: the same outcome, and nothing consumed twice.',
+      run: () => spend(first),
+      shows: ({ status: answered, body }) => [answered, body.state, body.newQuantity, body.replayed, coins()],
+      expected: [200, 'completed', 70, true, 70],
+    },
+    {
+      title: 'The Store consumes 30 more, but its answers are lost: pending, and kept until it is known.',
+      run: () => {
+        store.addFault({ operation: 'consume', dropResponse: true, times: 2 });
+        return spend(second);
+      },
+      shows: ({ status: answered, body }) => [answered, body.state, coins()],
+      expected: [202, 'pending', 40],
+    },
+    {
+      title: 'Asked again (the recovery timer would do so after a minute), the Store says what it did.',
+      run: () => spend(second),
+      shows: ({ status: answered, body }) => [answered, body.state, body.newQuantity, coins()],
+      expected: [200, 'completed', 40, 40],
+    },
+    {
+      title: 'Since the backend was told \u201cpending\u201d, there is an event for it, until it is acknowledged.',
+      run: async () => {
+        const { body } = await ask('GET', '/api/events');
+        const acknowledged = await ask('POST', '/api/events/ack', { ids: body.events.map(({ id }: Json) => id) });
+        return [
+          ...body.events.map(({ type, data }: Json) => [type, data.trackingId === second]),
+          acknowledged.body.acknowledged,
+          (await ask('GET', '/api/events')).body.events.length,
+        ];
+      },
+      shows: (outcome) => outcome,
+      expected: [['consume.completed', true], 1, 0],
+    },
+    {
+      title: 'More than the player has left is refused for good.',
+      run: () => ask('POST', '/api/consumables/consume', { ...coinsOf(randomUUID()), quantity: 41 }),
+      shows: ({ status: answered, body }) => [answered, body.code],
+      expected: [409, 'insufficient_quantity'],
+    },
+    {
+      title: 'A free gift is granted once, however often it is asked for.',
+      run: async () => {
+        store.putProduct('GIFT', { kind: 'Durable', price: 0 });
+        const gift = {
+          userId: player,
+          productId: 'GIFT',
+          skuId: '0010',
+          availabilityId: 'GIFT-A1',
+          orderId: randomUUID(),
+        };
+        return [(await ask('POST', '/api/grants', gift)).status, (await ask('POST', '/api/grants', gift)).status];
+      },
+      shows: (outcome) => outcome,
+      expected: [201, 200],
     },
     {
       title: 'The player leaves: every key of theirs is deleted.',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Pool } from 'undici';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { startHostProcess } from '../../local/hostProcess.ts';
 import { contracts } from '../../src/shared/contract/index.ts';
 import { api, expectProblem, keysOf, query, register, stack, useStack } from './harness.ts';
 
@@ -33,6 +34,16 @@ test('what the host answers itself: unknown routes and methods 404, no key 401, 
   );
   expect((await bare('GET', '/api/health')).status).toBe(200);
   expect((await bare('GET', '/api/openapi.json')).status).toBe(200);
+});
+
+test('a key that the local host was not given opens nothing', async () => {
+  const { FUNCTIONS_MASTER_KEY: _, ...settings } = stack.settings;
+  const host = await startHostProcess({ ...settings, FUNCTIONS_PORT: '0' });
+  onTestFinished(() => host.stop());
+  for (const headers of [{}, { 'x-functions-key': '' }]) {
+    const answer = await fetch(`http://localhost:${host.port}/api/service-tickets`, { headers });
+    expect(answer.status).toBe(401);
+  }
 });
 
 test('the correlation id is the caller\u2019s if it is fit, else new', async () => {

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
-import { expectProblem, keysOf, query, stack, useStack } from './harness.ts';
+import { expectProblem, keysOf, query, register, stack, useStack } from './harness.ts';
 
 useStack();
+
+test('a due key whose renewal hangs does not hold up the query', async () => {
+  await register('hanging', { issuedAt: new Date(Date.now() - 20 * 24 * 3600_000).toISOString() });
+  stack.store.control.addFault({ operation: 'renew', latencyMs: 30_000 });
+  const started = Date.now();
+  expect((await query({ userId: 'hanging', products: ['A'] })).status).toBe(200);
+  expect(Date.now() - started).toBeLessThan(10_000);
+});
 
 test('a body that never ends is store_unavailable within the minute', async () => {
   stack.store.control.addFault({ operation: 'publisherQuery', endlessBody: true, times: null });

@@ -1,5 +1,18 @@
+import { randomUUID } from 'node:crypto';
+import { TableClient } from '@azure/data-tables';
 import { expect, test } from 'vitest';
-import { api, asked, expectProblem, keysOf, query, register, stack, storeIdsPath, useStack } from './harness.ts';
+import {
+  api,
+  asked,
+  expectProblem,
+  keysOf,
+  query,
+  register,
+  stack,
+  storeIdsPath,
+  useStack,
+  xTokenOf,
+} from './harness.ts';
 
 useStack();
 
@@ -30,7 +43,39 @@ test('after a rotation of the encryption secret old rows are readable and new on
   stack.keyVault.setSecret('user-store-id-key', Buffer.alloc(32, 7).toString('base64'));
   await stack.restartHost();
   await register('after');
-  for (const userId of ['before', 'after']) expect((await query({ userId, products: ['A'] })).status).toBe(200);
+  const versions = async () => {
+    const table = TableClient.fromConnectionString(stack.azurite.connectionString, 'StoreIds', {
+      allowInsecureConnection: true,
+    });
+    const found: Record<string, unknown> = {};
+    for await (const { userId, kind, secretVersion } of table.listEntities<Record<string, unknown>>())
+      if (kind === 'collections') found[String(userId)] = secretVersion;
+    return found;
+  };
+  const sealed = await versions();
+  expect(sealed.before).not.toBe(sealed.after);
+  for (const userId of ['before', 'after', 'before'])
+    expect((await query({ userId, products: ['A'] })).status).toBe(200);
+  expect(await versions()).toMatchObject({ before: sealed.after, after: sealed.after });
+});
+
+test('what an X-token began in a sandbox is not judged by what the Store says to a key', async () => {
+  stack.settings.STORE_SANDBOX = 'XDKS.1';
+  await stack.restartHost();
+  await register('sandboxed');
+  stack.store.control.putProduct('GEMS', { kind: 'UnmanagedConsumable' });
+  stack.store.control.purchase({ user: 'sandboxed', productId: 'GEMS', sandbox: 'XDKS.1' });
+  const body = { userId: 'sandboxed', productId: 'GEMS', trackingId: randomUUID(), managedBy: 'developer' };
+  const consume = (more: object) => api('POST', '/api/consumables/consume', { ...body, ...more });
+  const xToken = xTokenOf('sandboxed', { sandbox: 'XDKS.1' });
+  stack.store.control.addFault({ operation: 'consume', dropResponse: true, times: 2 });
+  expect((await consume({ xToken })).status).toBe(202);
+  expect((await consume({})).status).toBe(202);
+  expect((await consume({ xToken })).body).toMatchObject({ state: 'completed', newQuantity: 0 });
+  // With a key from the start the refusal is what it says.
+  expectProblem(await consume({ trackingId: randomUUID() }), 422, 'store_rejected');
+  stack.settings.STORE_SANDBOX = 'RETAIL';
+  await stack.restartHost();
 });
 
 test('Entra that does not answer is unavailable, with a Retry-After; health says so', async () => {

@@ -45,6 +45,26 @@ test('the Store\u2019s answer is broken in every way: pending, then settled by t
   }
 }, 120_000);
 
+test('three gems of one player, consumed at once and unheard: each of them another order', async () => {
+  const gem = scenarios[2];
+  if (!gem) expect.fail('no scenario');
+  const user = 'three gems';
+  await player(gem, user);
+  for (let more = 0; more < 2; more += 1) gem.prepare(user);
+  const made = Array.from({ length: 3 }, () => gem.body(user));
+  stack.store.control.addFault({ operation: 'consume', dropResponse: true, times: 6 });
+  await Promise.all(made.map(({ body }) => submit(gem, body)));
+  stack.store.control.clearFaults();
+  await later(61_000);
+  await recover();
+  const records = await Promise.all(made.map(({ id }) => recordOf(gem, user, id)));
+  expect(records.map(({ body }) => body.state)).toEqual(['completed', 'completed', 'completed']);
+  const orders = records.flatMap(({ body }) => body.orders);
+  expect(orders).toHaveLength(3);
+  expect(new Set(orders.map(({ orderId }) => orderId)).size).toBe(3);
+  expect(orders.map(({ matchedBy }) => matchedBy)).toContain('orders');
+});
+
 test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a day is called stuck', async () => {
   const scenario = scenarios[0];
   if (!scenario) expect.fail('no scenario');

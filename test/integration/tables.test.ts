@@ -1,3 +1,4 @@
+import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
 import { begin, next } from '../../src/shared/fulfilment/machine.ts';
@@ -25,6 +26,21 @@ async function written(id: string, userId?: string) {
   const stored = await fulfilments().write(newRecord(id, userId));
   return stored === 'conflict' ? expect.fail('a conflict') : stored;
 }
+
+test('a table that is gone is unavailable, not empty; it is made anew by the next request', async () => {
+  const table = open('Gone');
+  const client = TableClient.fromConnectionString(azurite.connectionString, 'Gone', { allowInsecureConnection: true });
+  await table.upsert({ partitionKey: 'p', rowKey: 'r' });
+  for (const ask of [
+    () => table.get('p', 'r'),
+    () => table.remove('p', 'r'),
+    () => table.transaction([['delete', { partitionKey: 'p', rowKey: 'r' }]]),
+  ]) {
+    await client.deleteTable();
+    await expect(ask()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await table.get('p', 'r')).toBeUndefined();
+  }
+});
 
 test('a record is created once, and changed only from where it was read', async () => {
   const table = fulfilments();

@@ -58,8 +58,33 @@ test('two tables are one too many', () => {
   );
 });
 
-test('what is no connection string is named', () => {
-  expect(() => loadConfig({ ...least, TABLES_ACCOUNT_URL: '', TABLES_CONNECTION_STRING: 'nonsense' })).toThrow(
-    'TABLES_CONNECTION_STRING (must be a connection string)',
-  );
+const withTables = (text: string) => loadConfig({ ...least, TABLES_ACCOUNT_URL: '', TABLES_CONNECTION_STRING: text });
+
+test.each([
+  'nonsense',
+  'AccountName=x',
+  'TableEndpoint=http:',
+  'TableEndpoint=http://127.0.0.1:1/a',
+  'TableEndpoint=nowhere;AccountName=a;AccountKey=k',
+])('%s is no connection string', (text) => {
+  expect(() => withTables(text)).toThrow('TABLES_CONNECTION_STRING (must be a connection string)');
+});
+
+test.each([
+  'UseDevelopmentStorage=true',
+  'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5PT0=;EndpointSuffix=core.windows.net',
+  'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
+  'TableEndpoint=https://a.table.core.windows.net/;SharedAccessSignature=sv=1&sig=s',
+])('%s is a connection string', (text) => {
+  expect(withTables(text).tables).toEqual({ connectionString: text });
+});
+
+test.each([
+  ['KEY_RENEWAL_MODE', 'sometimes'],
+  ['CLAWBACK_SOURCES', 'mail'],
+  ['CLAWBACK_FLAG_THRESHOLD', '0'],
+  ['WEBHOOK_URL', 'http://plain.example'],
+  ['XBOX_XSTS_URL', 'nowhere'],
+])('%s=%s is named, whichever functions are there', (name, value) => {
+  expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
 });

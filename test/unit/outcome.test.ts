@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { linesOf } from '../../src/shared/consume/match.ts';
+import { linesOf, lineToClaim } from '../../src/shared/consume/match.ts';
 import { consumeOutcome } from '../../src/shared/consume/outcome.ts';
 import { grantOutcome } from '../../src/shared/grants/kind.ts';
 import { statementOf } from '../../src/shared/store/errors.ts';
@@ -69,6 +69,22 @@ test('no answer whatever is final but those that the contract lists', () => {
       if (granted.outcome === 'rejected') expect([200, 400, 403, 404, 409, 422]).toContain(status);
     }),
   );
+});
+
+test('a line to claim: the own one of an earlier try, else the first that is not claimed whole', () => {
+  const line = (lineItemId: string, quantity: number) => ({ orderId: 'o', lineItemId, quantity, purchasedAt: '' });
+  const claim = (trackingId: string, quantity = 1) => ({
+    ...{ userId: 'u', account: 'default', trackingId, productId: 'P', orderId: 'o', lineItemId: '', quantity },
+  });
+  const lines = [line('a', 1), line('b', 2), line('c', 1)];
+  const mine = { userId: 'u', id: 'mine' };
+  const picked = (...claims: ReturnType<typeof claim>[][]) => lineToClaim(lines, claims, mine)?.lineItemId;
+  expect(picked([], [], [])).toBe('a');
+  expect(picked([claim('x')], [claim('y')], [])).toBe('b');
+  expect(picked([claim('x')], [claim('y', 2)], [])).toBe('c');
+  expect(picked([], [], [claim('mine')])).toBe('c');
+  expect(picked([claim('x')], [claim('y', 2)], [claim('z')])).toBeUndefined();
+  expect(lineToClaim(lines, [[{ ...claim('mine'), userId: 'other' }], [], []], mine)?.lineItemId).toBe('b');
 });
 
 test('lines to match with: purchased ones of the product, the oldest first', () => {

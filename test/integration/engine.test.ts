@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
+import { type FulfilmentKind, fulfilmentEngine, type Outcome } from '../../src/shared/fulfilment/engine.ts';
+import { recovery } from '../../src/shared/fulfilment/recovery.ts';
+import { Problem } from '../../src/shared/problem.ts';
+import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
+import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
+import { testCall, testClock } from '../support/call.ts';
+
+let azurite: RunningAzurite;
+let open: OpenTable;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  open = openTables({ connectionString: azurite.connectionString }, { getToken: async () => null });
+});
+afterAll(() => azurite.stop());
+
+type Kind = FulfilmentKind<string, string, string>;
+const done: Outcome<string> = { outcome: 'completed', result: 'done' };
+const unknown: Outcome<string> = { outcome: 'unknown', why: 'test' };
+
+/** An engine over real tables, whose Store answers what the test says. The clock stands still unless it is moved. */
+function engineOf(over: Partial<Kind> = {}) {
+  const clock = testClock();
+  const attempts: string[] = [];
+  const announced: string[] = [];
+  const store = { says: done };
+  const kind: Kind = {
+    same: (a, b) => a === b,
+    identity: async () => 'someone',
+    attempt: async (_, record) => {
+      attempts.push(record.holder);
+      await new Promise(setImmediate);
+      return store.says;
+    },
+    keep: async () => undefined,
+    announce: async ({ id }) => {
+      announced.push(id);
+    },
+    ...over,
+  };
+  const table = fulfilmentsTable<string, string>(open, 'Consumes');
+  const engine = fulfilmentEngine(kind, table, clock);
+  const call = () => testCall({ deadline: clock.now() + 50_000 });
+  const submit = (id: string, request = 'r') => engine.submit(call(), 'u', id, request);
+  return { clock, attempts, announced, store, table, engine, submit, call };
+}
+
+test('of ten that ask again at the very same moment one asks the Store', async () => {
+  const { attempts, announced, store, submit } = engineOf();
+  store.says = unknown;
+  expect((await submit('race')).record.state).toBe('open');
+  store.says = done;
+  const answers = await Promise.all(Array.from({ length: 10 }, () => submit('race')));
+  expect(attempts).toHaveLength(2);
+  expect(answers.filter(({ record }) => record.state === 'completed').length).toBeGreaterThanOrEqual(1);
+  expect(announced).toEqual(['race']);
+});
+
+test('a replay needs no key, and other parameters are refused without one', async () => {
+  const { submit } = engineOf();
+  await submit('keyless');
+  const { submit: again } = engineOf({ identity: () => new Promise(() => undefined) });
+  expect(await again('keyless')).toMatchObject({ replayed: true, record: { state: 'completed' } });
+  await expect(again('keyless', 'other')).rejects.toMatchObject({ code: 'tracking_id_reused' });
+});
+
+test('one that is given up while another waits for it begins anew', async () => {
+  let refuse: (fault: Problem) => void = () => undefined;
+  const waiting = new Promise<string>((_, reject) => {
+    refuse = reject;
+  });
+  const first = engineOf({ identity: () => waiting });
+  const creating = first.submit('void');
+  creating.catch(() => undefined);
+  await expect.poll(async () => (await first.table.get('u', 'void'))?.state).toBe('open');
+  const second = engineOf();
+  const repeating = second.submit('void');
+  refuse(new Problem('store_id_expired', 'gone'));
+  await expect(creating).rejects.toMatchObject({ code: 'store_id_expired' });
+  expect((await repeating).record).toMatchObject({ state: 'completed' });
+  expect((await first.table.get('u', 'void'))?.state).toBe('completed');
+});
+
+test('the recovery goes through a list of many pages, past those it must leave, and ends', async () => {
+  const broken = engineOf();
+  broken.store.says = unknown;
+  const ids = Array.from({ length: 230 }, (_, at) => `page-${at}`);
+  await Promise.all(ids.map((id) => broken.submit(id)));
+  const { clock, attempts, announced, engine, table, call } = engineOf({
+    announce: async ({ id }) => {
+      if (Number(id.slice(5)) % 2 === 0) throw new Problem('unavailable', 'no outbox');
+      announced.push(id);
+    },
+  });
+  const timer = recovery('consume', engine, table, clock);
+  clock.advance(61_000);
+  const run = () => timer.run({ ...call(), deadline: clock.now() + 270_000 });
+  expect(await run()).toEqual({ taken: ids.length, left: 0, remaining: false });
+  expect(attempts).toHaveLength(ids.length);
+  // What is settled, but could not be announced, is told later: here never, and the run ends all the same.
+  clock.advance(61_000);
+  expect(await run()).toEqual({ taken: 0, left: ids.length / 2, remaining: false });
+  expect(attempts).toHaveLength(ids.length);
+  expect(announced).toHaveLength(ids.length / 2);
+});
