@@ -65,6 +65,28 @@ test('three gems of one player, consumed at once and unheard: each of them anoth
   expect(orders.map(({ matchedBy }) => matchedBy)).toContain('orders');
 });
 
+test('a gem that is unheard of is not matched while another consume may know the line', async () => {
+  const gem = scenarios[2];
+  if (!gem) expect.fail('no scenario');
+  const user = 'two gems';
+  await player(gem, user);
+  gem.prepare(user);
+  const [slow, unheard] = [gem.body(user), gem.body(user)];
+  const reached = () => stack.store.requests.filter(({ operation }) => operation === 'consume').length;
+  const before = reached();
+  stack.store.control.addFault({ operation: 'consume', answerLatencyMs: 3000 });
+  const first = submit(gem, slow.body);
+  await expect.poll(reached, { interval: 10 }).toBe(before + 1);
+  stack.store.control.addFault({ operation: 'consume', dropResponse: true });
+  expect((await submit(gem, unheard.body)).status).toBe(202);
+  const [{ orderId: known }] = (await first).body.orders;
+  await later(61_000);
+  await recover();
+  const [matched, ...more] = (await recordOf(gem, user, unheard.id)).body.orders;
+  expect([matched.matchedBy, more]).toEqual(['orders', []]);
+  expect(matched.orderId).not.toBe(known);
+});
+
 test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a day is called stuck', async () => {
   const scenario = scenarios[0];
   if (!scenario) expect.fail('no scenario');

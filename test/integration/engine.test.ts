@@ -30,7 +30,8 @@ function engineOf(over: Partial<Kind> = {}) {
     identity: async () => 'someone',
     attempt: async (_, record) => {
       attempts.push(record.holder);
-      await new Promise(setImmediate);
+      // Longer than a table request: who takes a record that is another's is at it meanwhile.
+      await new Promise((resolve) => setTimeout(resolve, 100));
       return store.says;
     },
     keep: async () => undefined,
