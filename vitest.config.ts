@@ -6,8 +6,9 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     setupFiles: ['test/support/denyNetwork.ts'],
     reporters: ['default', './test/support/closingLine.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A hang is to be found, not a slow machine.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     maxWorkers: 3,
   },
 });

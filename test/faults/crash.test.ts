@@ -86,7 +86,7 @@ test('killed at every table request, before and after it acted: each fulfilment 
   expect(new Set(await Promise.all(held.map(({ outcome }) => outcome)))).toEqual(new Set(['cut']));
   for (const { course } of all) course.end();
   await afterwards(held);
-}, 60_000);
+});
 
 test('killed at every table request of a new process: its tables are made, its tokens and secrets are had', async () => {
   const scenario = scenarios[2] as Scenario;
@@ -113,7 +113,7 @@ test('killed at every table request of a new process: its tables are made, its t
   expect(killed.length).toBeGreaterThanOrEqual(4 + 3);
   expect(killed.length).toBeLessThan(users.length);
   await afterwards(killed);
-}, 60_000);
+});
 
 test.each([
   ['has acted', { answerLatencyMs: 3000 }],
@@ -185,7 +185,7 @@ test('killed at every table request of the recovery: each record at its own, man
     await recover();
     for (const { scenario, user, id } of users) await expectFulfilledOnce(scenario, user, id, 1);
   }
-}, 60_000);
+});
 
 test('killed among the lists that the recovery reads, all of them at once', async () => {
   const [scenario] = scenarios as [Scenario];
@@ -219,4 +219,4 @@ test('killed among the lists that the recovery reads, all of them at once', asyn
   await later(2 * 60 * minute);
   await recover();
   for (const { user, id } of met) await expectFulfilledOnce(scenario, user, id, 1);
-}, 60_000);
+});

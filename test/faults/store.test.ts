@@ -43,7 +43,7 @@ test('the Store\u2019s answer is broken in every way: pending, then settled by t
     expect((await recordOf(scenario, userId, id)).body.state).toBe('completed');
     await expectFulfilledOnce(scenario, userId, id, 1);
   }
-}, 120_000);
+});
 
 test('three gems of one player, consumed at once and unheard: each of them another order', async () => {
   const gem = scenarios[2];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
 import { type FulfilmentKind, fulfilmentEngine, type Outcome } from '../../src/shared/fulfilment/engine.ts';
 import { recovery } from '../../src/shared/fulfilment/recovery.ts';
+import { inParallel } from '../../src/shared/inParallel.ts';
 import { Problem } from '../../src/shared/problem.ts';
 import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
 import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
@@ -24,14 +25,13 @@ function engineOf(over: Partial<Kind> = {}) {
   const clock = testClock();
   const attempts: string[] = [];
   const announced: string[] = [];
-  const store = { says: done };
+  const store = { says: done, takesMs: 0 };
   const kind: Kind = {
     same: (a, b) => a === b,
     identity: async () => 'someone',
     attempt: async (_, record) => {
       attempts.push(record.holder);
-      // Longer than a table request: who takes a record that is another's is at it meanwhile.
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, store.takesMs));
       return store.says;
     },
     keep: async () => undefined,
@@ -52,6 +52,8 @@ test('of ten that ask again at the very same moment one asks the Store', async (
   store.says = unknown;
   expect((await submit('race')).record.state).toBe('open');
   store.says = done;
+  // Longer than a table request: who takes a record that is another's is at it meanwhile.
+  store.takesMs = 100;
   const answers = await Promise.all(Array.from({ length: 10 }, () => submit('race')));
   expect(attempts).toHaveLength(2);
   expect(answers.filter(({ record }) => record.state === 'completed').length).toBeGreaterThanOrEqual(1);
@@ -87,7 +89,7 @@ test('the recovery goes through a list of many pages, past those it must leave, 
   const broken = engineOf();
   broken.store.says = unknown;
   const ids = Array.from({ length: 230 }, (_, at) => `page-${at}`);
-  await Promise.all(ids.map((id) => broken.submit(id)));
+  await inParallel(ids, 16, (id) => broken.submit(id));
   const { clock, attempts, announced, engine, table, call } = engineOf({
     announce: async ({ id }) => {
       if (Number(id.slice(5)) % 2 === 0) throw new Problem('unavailable', 'no outbox');
@@ -104,4 +106,24 @@ test('the recovery goes through a list of many pages, past those it must leave, 
   expect(await run()).toEqual({ taken: 0, left: ids.length / 2, remaining: false });
   expect(attempts).toHaveLength(ids.length);
   expect(announced).toHaveLength(ids.length / 2);
+});
+
+test('an attempt that nobody would be there to hear of is not made', async () => {
+  const { clock, attempts, engine, table, submit } = engineOf();
+  const late = testCall({ deadline: clock.now() + 13_000 });
+  expect((await engine.submit(late, 'u', 'late', 'r')).record.state).toBe('open');
+  const stored = await table.get('u', 'late');
+  if (!stored) expect.fail('no record');
+  expect(await engine.resume(late, stored, 'caller')).toBe(false);
+  expect(attempts).toEqual([]);
+  expect((await submit('late')).record.state).toBe('completed');
+});
+
+test('keys that are registered again and again do not make the pauses longer', async () => {
+  const { clock, store, engine, table, submit, call } = engineOf();
+  store.says = unknown;
+  await submit('patient');
+  const timer = recovery('consume', engine, table, clock);
+  for (let round = 0; round < 4; round += 1) await timer.resumeUser(call(), 'u');
+  expect(await table.get('u', 'patient')).toMatchObject({ recoveries: 0, dueAt: clock.now() + 60_000 });
 });

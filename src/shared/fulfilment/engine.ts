@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Call, Clock } from '../call.ts';
 import { Problem } from '../problem.ts';
 import type { FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
+import { TimedOut, within } from '../within.ts';
 import { begin, type FulfilmentRecord, type Rejection } from './machine.ts';
 import { type Attempter, contended, problemOf, settling, writeRounds } from './settle.ts';
 
@@ -46,17 +47,21 @@ export interface Engine<Request, Result, Identity> {
   ): Promise<Submitted<Request, Result>>;
   /**
    * Attempts a record that nobody is at work on, or tells an outcome that is still owed. False: its place in the list is unchanged.
+   * Pauses grow with the attempts of the recovery timer alone.
    * @throws Problem unavailable
    */
-  resume(call: Call, stored: StoredFulfilment<Request, Result>): Promise<boolean>;
+  resume(call: Call, stored: StoredFulfilment<Request, Result>, by: 'caller' | 'recovery'): Promise<boolean>;
 }
 
 /** How long a repeat waits for whoever is at work on the record, and how often it looks. */
 const waitMs = 8000;
 const lookMs = 200;
 const nothingSent = new Set(['unknown_user', 'store_id_expired', 'unavailable']);
-/** What is left of a request's time for writing down what its attempt came to. */
+/** What is left of a request's time for writing down what its attempt came to, and what an attempt needs to be worth it. */
 const writeMs = 12_000;
+const leastAttemptMs = 2000;
+/** After its deadline a request is answered that the record is pending, whatever it still waits for. */
+const answerLateMs = 5000;
 
 export function fulfilmentEngine<Request, Result, Identity>(
   kind: FulfilmentKind<Request, Result, Identity>,
@@ -64,14 +69,14 @@ export function fulfilmentEngine<Request, Result, Identity>(
   clock: Clock,
 ): Engine<Request, Result, Identity> {
   type Stored = StoredFulfilment<Request, Result>;
-  const { advance, conclude, tell, giveUp } = settling(kind, table, clock);
+  const { advance, conclude, tell, giveUp, makeUpFor } = settling(kind, table, clock);
   const attemptCall = (call: Call): Call => ({ ...call, deadline: call.deadline - writeMs });
 
   const submit: Engine<Request, Result, Identity>['submit'] = async (call, userId, id, request, given) => {
     let found: Stored | undefined;
     for (let round = 0; round < writeRounds; round += 1) {
       if (found && found.state !== 'void') {
-        const outcome = await repeat(call, found, request, given);
+        const outcome = await inTime(call, found, repeat(call, found, request, given));
         if (outcome) return outcome;
       } else {
         const record = begin<Request, Result>(userId, id, request, randomUUID(), clock.now());
@@ -83,9 +88,9 @@ export function fulfilmentEngine<Request, Result, Identity>(
           void giveUp(call, record);
           throw fault;
         });
-        if (written !== 'conflict') return create(call, written, identity);
+        if (written !== 'conflict') return inTime(call, written, create(call, written, identity));
         found = await table.get(userId, id);
-        if (found?.creator === record.creator) return create(call, found, identity);
+        if (found?.creator === record.creator) return inTime(call, found, create(call, found, identity));
         continue;
       }
       found = await table.get(userId, id);
@@ -93,12 +98,27 @@ export function fulfilmentEngine<Request, Result, Identity>(
     throw contended();
   };
 
+  /** What is at work goes on without the caller, and owes an event for its outcome. */
+  const inTime = async <Value>(call: Call, stored: Stored, work: Promise<Value>) => {
+    try {
+      return await within(Math.max(1, call.deadline + answerLateMs - clock.now()), 'this record', () => work);
+    } catch (fault) {
+      if (!(fault instanceof TimedOut)) throw fault;
+      void makeUpFor(call, stored);
+      return { record: stored, replayed: false };
+    }
+  };
+
   const create = async (
     call: Call,
     stored: Stored,
     identity: Promise<Identity>,
   ): Promise<Submitted<Request, Result>> => {
-    const found = await identity.catch((fault: unknown) => problemOf(fault));
+    const found = await identity.catch((fault: unknown) => {
+      if (fault instanceof Problem) return fault;
+      void giveUp(call, stored);
+      throw fault;
+    });
     if (!(found instanceof Problem)) return perform(call, stored, found, 'creator');
     if (nothingSent.has(found.code)) {
       // Without an effect and without anyone told, it is as if it had not been asked. Else it waits like any other.
@@ -141,15 +161,20 @@ export function fulfilmentEngine<Request, Result, Identity>(
   };
 
   const perform = async (call: Call, stored: Stored, identity: Identity, by: Attempter) => {
+    // Sent now it would be done with nobody there to hear of it.
+    if (!hasTime(call)) return conclude(call, stored, { outcome: 'unknown', why: 'no time is left' }, by);
     const outcome = await kind.attempt(attemptCall(call), stored, identity).catch((fault: unknown): Outcome<Result> => {
       return { outcome: 'unknown', why: problemOf(fault).code };
     });
     return conclude(call, stored, outcome, by);
   };
 
-  const resume: Engine<Request, Result, Identity>['resume'] = async (call, stored) => {
+  const hasTime = (call: Call): boolean => clock.now() + leastAttemptMs <= attemptCall(call).deadline;
+
+  const resume: Engine<Request, Result, Identity>['resume'] = async (call, stored, by) => {
     if (stored.eventOwed) return tell(call, stored);
-    const taken = await advance(stored, { type: 'attempt', now: clock.now(), holder: randomUUID(), by: 'recovery' });
+    if (!hasTime(call)) return false;
+    const taken = await advance(stored, { type: 'attempt', now: clock.now(), holder: randomUUID(), by });
     if (!taken) return false;
     const identity = await kind.identity(attemptCall(call), taken).catch(problemOf);
     if (identity instanceof Problem)

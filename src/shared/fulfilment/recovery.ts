@@ -22,7 +22,7 @@ export interface Recovery {
 
 const budgetMs = 4 * 60_000;
 /** What a registration of keys can wait for; what is not settled by then is the timer's. */
-const userBudgetMs = 20_000;
+const userBudgetMs = 30_000;
 /** For one record. */
 const recordMs = 30_000;
 /** Of each shard's list, at a time. */
@@ -37,7 +37,7 @@ export function recovery<Request, Result, Identity>(
   table: FulfilmentsTable<Request, Result>,
   clock: Clock,
 ): Recovery {
-  const takeUp = async (call: Call, place: DueFulfilment): Promise<boolean> => {
+  const takeUp = async (call: Call, place: DueFulfilment, by: 'caller' | 'recovery'): Promise<boolean> => {
     try {
       const stored = await table.get(place.userId, place.id);
       if (stored?.dueAt !== place.dueAt) {
@@ -47,7 +47,7 @@ export function recovery<Request, Result, Identity>(
       if (stored.state === 'open' && clock.now() - stored.createdAt > stuckMs) {
         call.log('error', `${name}.stuck`, { id: place.id, since: new Date(stored.createdAt).toISOString() });
       }
-      return await engine.resume({ ...call, deadline: Math.min(call.deadline, clock.now() + recordMs) }, stored);
+      return await engine.resume({ ...call, deadline: Math.min(call.deadline, clock.now() + recordMs) }, stored, by);
     } catch (fault) {
       call.log('error', `${name}.recoveryFailed`, { id: place.id, ...faultFields(fault) });
       return false;
@@ -79,7 +79,7 @@ export function recovery<Request, Result, Identity>(
         await inParallel(byUser(pages.flatMap(({ places }) => places)), usersAtOnce, async (ofUser) => {
           for (const place of ofUser) {
             if (clock.now() >= until) count.remaining = true;
-            else if (await takeUp(call, place)) count.taken += 1;
+            else if (await takeUp(call, place, 'recovery')) count.taken += 1;
             else count.left += 1;
           }
         });
@@ -90,7 +90,7 @@ export function recovery<Request, Result, Identity>(
       const deadline = Math.min(call.deadline, clock.now() + userBudgetMs);
       try {
         for (const place of await table.dueOfUser(userId)) {
-          if (clock.now() < deadline) await takeUp({ ...call, deadline }, place);
+          if (clock.now() < deadline) await takeUp({ ...call, deadline }, place, 'caller');
         }
       } catch (fault) {
         call.log('error', `${name}.recoveryFailed`, faultFields(fault));

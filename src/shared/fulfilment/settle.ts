@@ -23,6 +23,8 @@ export interface Settling<Request, Result> {
   tell(call: Call, settled: StoredFulfilment<Request, Result>): Promise<boolean>;
   /** The creator was told that nothing was sent: its record, if it is there after all, is voided once that can be written. Never fails. */
   giveUp(call: Call, record: FulfilmentRecord<Request, Result>): Promise<void>;
+  /** A caller is told "pending" of what is, or may yet be, settled by a write that owes no event: then it does after all. Never fails. */
+  makeUpFor(call: Call, record: FulfilmentRecord<Request, Result>): Promise<void>;
 }
 
 /**
@@ -98,32 +100,36 @@ export function settling<Request, Result>(
     return { record: stored, replayed: false };
   };
 
-  /** Works on a record as it stands, as soon as the tables let it. Not guaranteed if this process ends before. */
-  const followUp = async (call: Call, userId: string, id: string, work: (found: Stored) => Promise<unknown>) => {
+  /** Looks at a record, as soon as the tables let it, until `work` is done with it. Not guaranteed if this process ends before. */
+  const followUp = async (call: Call, userId: string, id: string, work: (found?: Stored) => Promise<boolean>) => {
     for (const pause of followUpPausesMs) {
       await clock.sleep(pause);
       try {
-        const found = await table.get(userId, id);
-        if (found) await work(found);
-        return;
+        if (await work(await table.get(userId, id))) return;
       } catch (fault) {
         call.log('warn', 'fulfilment.notFollowedUp', { id, ...faultFields(fault) });
       }
     }
   };
 
-  /** A caller is told "pending" of what is, or may yet be, settled by a write that owes no event: then it does after all. */
-  const makeUpFor = (call: Call, { userId, id }: Stored): Promise<void> =>
+  const makeUpFor: Settling<Request, Result>['makeUpFor'] = (call, { userId, id }) =>
     followUp(call, userId, id, async (found) => {
-      if (found.state === 'open') return advance(found, { type: 'report', holder: null });
+      if (!found) return true;
+      if (found.state === 'open') return (await advance(found, { type: 'report', holder: null })) !== null;
       const owed = await advance(found, { type: 'owe', now: clock.now() });
-      return owed && tell(call, owed);
+      if (owed) await tell(call, owed);
+      return true;
     });
 
   const giveUp: Settling<Request, Result>['giveUp'] = (call, { userId, id, creator }) =>
-    followUp(call, userId, id, async (found) => found.creator === creator && advance(found, { type: 'void' }));
+    followUp(call, userId, id, async (found) => {
+      // A write that was given up on may land yet.
+      if (!found) return false;
+      if (found.creator === creator) await advance(found, { type: 'void' });
+      return true;
+    });
 
-  return { advance, conclude, tell, giveUp };
+  return { advance, conclude, tell, giveUp, makeUpFor };
 }
 
 function inputOf<Result>(

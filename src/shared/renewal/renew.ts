@@ -111,8 +111,9 @@ function renewedElsewhere(row: StoredStoreId, key: string, now: number): Renewal
   return { outcome: 'renewed', key, claims: { issuedAt: row.issuedAt, expiresAt: row.expiresAt } };
 }
 
+/** Not by what it is sealed to: after a rotation of the secret that is another each time. */
 function sameKey(a: StoreIdRow, b: StoreIdRow): boolean {
-  return Buffer.from(a.sealed).equals(Buffer.from(b.sealed)) && a.unrenewable === b.unrenewable;
+  return a.issuedAt === b.issuedAt && a.expiresAt === b.expiresAt && a.unrenewable === b.unrenewable;
 }
 
 /** `AuthenticationTokenInvalid` at this endpoint is the one word that ends a key (store-api.md 1.3). */

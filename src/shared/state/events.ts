@@ -38,7 +38,7 @@ export interface EventsTable {
 }
 
 const source = '/microsoft-store-functions';
-const shards = 16;
+const shards = 8;
 const stored = z.looseObject({
   id: z.string(),
   type: z.string(),
@@ -51,7 +51,7 @@ const hashAt = 16;
 const removalsAtOnce = 16;
 
 /**
- * Table `Events`, the outbox: 16 partitions by cause, rows by time. `seen` rows stay, so that an event which was acknowledged is
+ * Table `Events`, the outbox: 8 partitions by cause, rows by time. `seen` rows stay, so that an event which was acknowledged is
  * not made again by a recovery that did not know.
  */
 export function eventsTable(open: OpenTable): EventsTable {

@@ -83,10 +83,14 @@ function putAction({ etag, ...row }: StoreIdRow & { etag?: string }): Transactio
   return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
 }
 
-/** @throws Error for a row that was put before another user's: what it is sealed for is what it says itself */
+/** @throws Problem unavailable for a row that was put before another user's: what it is sealed for is what it says itself */
 function fromRow(row: Row, of: string): StoredStoreId {
   const { userId, account, kind, sealed, secretVersion, issuedAt, expiresAt, unrenewable, etag } = schema.parse(row);
-  if (userId !== of || row.rowKey !== rowKey(kind, account)) throw new Error('a stored key is not where it belongs');
+  if (userId !== of || row.rowKey !== rowKey(kind, account)) {
+    throw new Problem('unavailable', 'A stored key is not where it belongs; register it anew.', {
+      retryAfterSeconds: 60,
+    });
+  }
   return {
     ...{ userId, account, kind, sealed, secretVersion, unrenewable, etag },
     issuedAt: Date.parse(issuedAt),

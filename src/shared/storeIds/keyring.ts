@@ -44,7 +44,7 @@ export function keyring({ clientId, clock, cipher, table, renewals }: KeyringPar
       call.log('warn', 'storeId.notRenewed', { kind: row.kind, code });
     }
     const key = await cipher.open(row, row, call.log);
-    await sealAnew(call, row, key);
+    void sealAnew(call, row, key);
     return key;
   };
 
