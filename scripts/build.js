@@ -37,19 +37,28 @@ const common = {
 // Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
 const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
 
-const bundleFunctions = (names, outfile) =>
+/** Function apps by folder, each a bundle of its own; in one build, so that what they share is read once. */
+const bundleApps = (apps) =>
   build({
     ...common,
     banner,
-    outfile,
+    outdir: next,
     minifySyntax: true,
     minifyWhitespace: true,
     external: ['@azure/functions-core'],
-    stdin: {
-      contents: names.map((name) => `import './${name}.ts';`).join('\n'),
-      resolveDir: 'src/functions',
-      loader: 'ts',
-    },
+    entryPoints: Object.keys(apps).map((folder) => ({ in: `app:${folder}`, out: `${folder}/main` })),
+    plugins: [
+      {
+        name: 'apps',
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /^app:/ }, ({ path }) => ({ path: path.slice('app:'.length), namespace: 'app' }));
+          onLoad({ filter: /.*/, namespace: 'app' }, ({ path }) => ({
+            contents: apps[path].map((name) => `import './${name}.ts';`).join('\n'),
+            resolveDir: join(root, 'src/functions'),
+          }));
+        },
+      },
+    ],
   });
 
 const functionNames = readdirSync('src/functions')
@@ -64,10 +73,10 @@ const localEntries = {
 
 try {
   await Promise.all([
-    bundleFunctions(functionNames, join(next, 'app', 'main.js')),
-    ...Object.entries(units).map(([unit, { functions }]) =>
-      bundleFunctions(functions, join(next, 'units', unit, 'main.js')),
-    ),
+    bundleApps({
+      app: functionNames,
+      ...Object.fromEntries(Object.entries(units).map(([unit, { functions }]) => [`units/${unit}`, functions])),
+    }),
     build({ ...common, entryPoints: localEntries, outdir: join(next, 'local'), packages: 'external', splitting: true }),
   ]);
   for (const unit of Object.keys(units)) {

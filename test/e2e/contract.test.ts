@@ -219,7 +219,7 @@ beforeAll(() => {
 });
 
 test.each(operations)(`${runs} random requests: %s %s`, async (method, route) => {
-  const pool = new Pool(stack.functionsUrl, { connections: 8, pipelining: 1, headersTimeout: 60_000 });
+  const pool = new Pool(stack.functionsUrl, { connections: 8, pipelining: 12, headersTimeout: 60_000 });
   onTestFinished(() => pool.close());
   const key = stack.identities.functionKey;
   const counts = new Map<number, number>();

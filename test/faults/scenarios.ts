@@ -74,6 +74,8 @@ export interface Scenario {
   /** What is gone from the balance, or come to it, and the order lines that are claimed. */
   expected: { balance: number; lines: number[] };
   eventType: string;
+  /** Table requests of the straight path; a fault may cost one more. */
+  requests: number;
 }
 
 const consume = (
@@ -88,6 +90,7 @@ const consume = (
   route: '/api/consumables/consume',
   operation: 'consume',
   eventType: 'consume.completed',
+  requests: 3 + lines.length,
   expected: { balance: left, lines },
   prepare(user) {
     const productId = developer ? 'GEMS' : 'COINS';
@@ -110,6 +113,7 @@ export const scenarios: Scenario[] = [
     route: '/api/grants',
     operation: 'grant',
     eventType: 'grant.completed',
+    requests: 3,
     expected: { balance: 0, lines: [] },
     prepare: () => {
       stack.store.control.putProduct('GIFT', { kind: 'Durable', price: 0 });
@@ -133,6 +137,9 @@ export async function player(scenario: Scenario, user: string): Promise<{ userId
   scenario.prepare(user);
   return scenario.body(user);
 }
+
+/** The number of each table request of a scenario, and of one more, which must not come. */
+export const stepsOf = ({ requests }: Scenario): number[] => Array.from({ length: requests + 1 }, (_, at) => at + 1);
 
 export const submit = (scenario: Scenario, body: object): Promise<Answer> => api('POST', scenario.route, body);
 export const recordOf = (scenario: Scenario, userId: string, id: string): Promise<Answer> =>
