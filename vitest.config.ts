@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longestFirst.ts';
 
 const units = 'test/unit/*.test.ts';
 /** With a server of its own for each file. */
@@ -9,6 +10,7 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     reporters: ['default', './test/support/closingLine.ts'],
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       // They share their modules, which take longer to load than most of these tests to run.
       { extends: true, test: { name: 'unit', include: [units], exclude: [emulators], isolate: false, ...common() } },
