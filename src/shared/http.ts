@@ -6,7 +6,7 @@ import type { HttpContract, Method, Operation } from './contract/route.ts';
 import { bodyOf, fieldErrors, invalid, isEmptyBody, queryOf } from './input.ts';
 import { faultFields, type LogFields, type LogLevel, structuredLog } from './log.ts';
 import { Problem, problemCodes } from './problem.ts';
-import { TimedOut, within } from './within.ts';
+import { inTime, TimedOut } from './within.ts';
 
 /** What is left for the work when an answer is due within 60 s: the rest is for reading the request and writing the answer. */
 const workMs = 50_000;
@@ -88,7 +88,7 @@ async function respond<Contract extends HttpContract>(
       input: Input<Operation>,
       call: Call,
     ) => Promise<Answer>;
-    const { status = 200, headers = {}, body } = await within(answerMs, 'the request', () => handler(input, call));
+    const { status = 200, headers = {}, body } = await inTime(answerMs, 'the request', handler(input, call));
     const answer = {
       status,
       headers: {

@@ -80,13 +80,17 @@ function compose(config: Config) {
     grants: grants(grantEngine, grantsTable, sandbox),
     feed: eventFeed(events, clock),
     async recover(call: Call) {
-      const [consumed, granted] = await Promise.all([consumeRecovery.run(call), grantRecovery.run(call)]);
-      const counts = { consumes: consumed, grants: granted };
-      return Object.fromEntries(
-        Object.entries(counts).flatMap(([kind, count]) =>
-          Object.entries(count).map(([name, value]) => [`${kind}.${name}`, value]),
+      const runs = await Promise.allSettled(
+        Object.entries({ consumes: consumeRecovery, grants: grantRecovery }).map(async ([kind, one]) =>
+          Object.entries(await one.run(call)).map(([name, value]) => [`${kind}.${name}`, value]),
         ),
       );
+      // Not before both have ended: a run is not to go on when its invocation is over.
+      const counts = runs.map((run) => {
+        if (run.status === 'rejected') throw run.reason;
+        return run.value;
+      });
+      return Object.fromEntries(counts.flat());
     },
     serviceTickets: serviceTickets(entra, clock),
     health: healthProbe(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Call, Clock } from '../call.ts';
 import { Problem } from '../problem.ts';
 import type { FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
-import { TimedOut, within } from '../within.ts';
+import { inTime, TimedOut } from '../within.ts';
 import { begin, type FulfilmentRecord, type Rejection } from './machine.ts';
 import { type Attempter, contended, problemOf, settling, writeRounds } from './settle.ts';
 
@@ -76,7 +76,7 @@ export function fulfilmentEngine<Request, Result, Identity>(
     let found: Stored | undefined;
     for (let round = 0; round < writeRounds; round += 1) {
       if (found && found.state !== 'void') {
-        const outcome = await inTime(call, found, repeat(call, found, request, given));
+        const outcome = await answered(call, found, repeat(call, found, request, given));
         if (outcome) return outcome;
       } else {
         const record = begin<Request, Result>(userId, id, request, randomUUID(), clock.now());
@@ -88,9 +88,9 @@ export function fulfilmentEngine<Request, Result, Identity>(
           void giveUp(call, record);
           throw fault;
         });
-        if (written !== 'conflict') return inTime(call, written, create(call, written, identity));
+        if (written !== 'conflict') return answered(call, written, create(call, written, identity));
         found = await table.get(userId, id);
-        if (found?.creator === record.creator) return inTime(call, found, create(call, found, identity));
+        if (found?.creator === record.creator) return answered(call, found, create(call, found, identity));
         continue;
       }
       found = await table.get(userId, id);
@@ -99,9 +99,9 @@ export function fulfilmentEngine<Request, Result, Identity>(
   };
 
   /** What is at work goes on without the caller, and owes an event for its outcome. */
-  const inTime = async <Value>(call: Call, stored: Stored, work: Promise<Value>) => {
+  const answered = async <Value>(call: Call, stored: Stored, work: Promise<Value>) => {
     try {
-      return await within(Math.max(1, call.deadline + answerLateMs - clock.now()), 'this record', () => work);
+      return await inTime(Math.max(1, call.deadline + answerLateMs - clock.now()), 'this record', work);
     } catch (fault) {
       if (!(fault instanceof TimedOut)) throw fault;
       void makeUpFor(call, stored);
