@@ -117,6 +117,22 @@ test('an outcome that was written while the caller was told "pending" is announc
   expect(announced && next<string, string>(announced, { type: 'owe', now: 3 })).toBeNull();
 });
 
+test('an event that is owed is told within a minute, however long the pauses have become', () => {
+  let record = begin<string, string>('u', 'id', 'request', 'creator', 0);
+  for (let hour = 1; hour <= 3; hour += 1) {
+    const tried = next<string, string>(record, {
+      type: 'attempt',
+      now: hour * 60 * minute,
+      holder: 'h',
+      by: 'recovery',
+    });
+    record = tried ?? expect.fail('no transition');
+  }
+  const now = 3 * 60 * minute + 1;
+  expect(record.dueAt).toBeGreaterThan(now + 10 * minute);
+  expect(next(record, { type: 'complete', now, result: 'r', byCreator: false })?.dueAt).toBe(now + minute);
+});
+
 test('pauses grow to 5, 15 and 60 minutes, and a tick that ends one does not miss it', () => {
   expect([0, 1, 2, 3, 4, 100].map((made) => Math.ceil(pauseAfter(made) / minute))).toEqual([1, 5, 15, 60, 60, 60]);
   expect(pauseAfter(0)).toBe(minute);
