@@ -77,7 +77,7 @@ const anyQuery = fc.oneof(
             fc.string({ unit: 'binary', maxLength: 6 }),
           ),
         ),
-        { maxLength: 3 },
+        { minLength: 1, maxLength: 3 },
       )
       // A wait that is one would be waited for.
       .map((pairs) => pairs.filter(([name, value]) => name !== 'wait' || !/^\d*[1-9]\d*$/.test(value)))

@@ -112,7 +112,7 @@ test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a 
     await recover();
     expect([pause, asked() - before]).toEqual([pause, due ? 1 : 0]);
   }
-  expect(logText()).toContain(`"event":"consume.stuck"`);
+  await expect.poll(logText, { timeout: 60_000 }).toContain(`"event":"consume.stuck"`);
   stack.store.control.clearFaults();
   await later(day);
   await recover();
