@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longestFirst.ts';
 
-const units = 'test/unit/*.test.ts';
+const units = 'test/unit/**/*.test.ts';
 /** With a server of its own for each file. */
-const emulators = 'test/unit/storeEmulator*.test.ts';
+const emulators = 'test/unit/local/emulators/*.test.ts';
 
 export default defineConfig({
   test: {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { scrub } from '../src/shared/log.ts';
+import { scrub } from '../src/shared/lib/log.ts';
 import type { Stack } from './stack.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the service answered; each step checks what it uses.

@@ -1,5 +1,5 @@
 import { consumeRecordContract } from '../shared/contract/consume.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(consumeRecordContract, {

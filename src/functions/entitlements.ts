@@ -1,5 +1,5 @@
 import { entitlementsContract } from '../shared/contract/entitlements.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(entitlementsContract, {

@@ -1,5 +1,5 @@
 import { eventsAckContract } from '../shared/contract/events.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(eventsAckContract, {

@@ -1,5 +1,5 @@
 import { gamePassContract } from '../shared/contract/gamePass.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(gamePassContract, {

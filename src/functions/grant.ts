@@ -1,5 +1,5 @@
 import { grantContract } from '../shared/contract/grants.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(grantContract, {

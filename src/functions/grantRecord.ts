@@ -1,5 +1,5 @@
 import { grantRecordContract } from '../shared/contract/grants.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(grantRecordContract, {

@@ -1,5 +1,5 @@
-import { healthContract } from '../shared/contract/service.ts';
-import { serve } from '../shared/http.ts';
+import { healthContract } from '../shared/contract/operations.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(healthContract, {

@@ -1,6 +1,6 @@
-import { openapiContract } from '../shared/contract/service.ts';
-import { serve } from '../shared/http.ts';
-import { openApiDocument } from '../shared/openapi.ts';
+import { openapiContract } from '../shared/contract/operations.ts';
+import { openApiDocument } from '../shared/http/openapi.ts';
+import { serve } from '../shared/http/serve.ts';
 
 serve(openapiContract, {
   GET: async () => ({ body: openApiDocument() }),

@@ -1,5 +1,5 @@
-import { serviceTicketsContract } from '../shared/contract/service.ts';
-import { serve } from '../shared/http.ts';
+import { serviceTicketsContract } from '../shared/contract/operations.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(serviceTicketsContract, {

@@ -1,5 +1,5 @@
 import { storeIdsContract } from '../shared/contract/storeIds.ts';
-import { serve } from '../shared/http.ts';
+import { serve } from '../shared/http/serve.ts';
 import { services } from '../shared/services.ts';
 
 serve(storeIdsContract, {

@@ -1,9 +1,8 @@
 import { app } from '@azure/functions';
 import { DefaultAzureCredential } from '@azure/identity';
-import { type Call, systemClock } from './call.ts';
 import { type Config, loadConfig } from './config.ts';
 import { consumes } from './consume/consume.ts';
-import { consumeKind } from './consume/kind.ts';
+import { consumeKind } from './consume/handler.ts';
 import type { ConsumeOrder, ConsumeResult } from './consume/record.ts';
 import { entitlementsQuery } from './entitlements/query.ts';
 import { rememberSeen } from './entitlements/remember.ts';
@@ -11,15 +10,15 @@ import { eventFeed } from './events/feed.ts';
 import { fulfilmentEngine } from './fulfilment/engine.ts';
 import { recovery } from './fulfilment/recovery.ts';
 import { gamePassQuery } from './gamePass/query.ts';
-import { grants } from './grants/grants.ts';
-import { type GrantOrder, type GrantResult, grantKind } from './grants/kind.ts';
+import { grants } from './grants/grant.ts';
+import { type GrantOrder, type GrantResult, grantKind } from './grants/handler.ts';
 import { keyCipher } from './identity/cipher.ts';
 import { cachedEntra, publisherMint } from './identity/entra.ts';
 import { cachedSecrets, keyVaultReader } from './identity/secrets.ts';
 import type { KeyKind } from './identity/storeId.ts';
-import { renewals } from './renewal/renew.ts';
-import { healthProbe } from './service/health.ts';
-import { serviceTickets } from './service/tickets.ts';
+import { type Call, systemClock } from './lib/callContext.ts';
+import { healthProbe } from './operations/health.ts';
+import { serviceTickets } from './operations/tickets.ts';
 import { eventsTable } from './state/events.ts';
 import { fulfilmentsTable } from './state/fulfilments.ts';
 import { orderLinesTable } from './state/orderLines.ts';
@@ -31,6 +30,7 @@ import { purchaseApi } from './store/purchase.ts';
 import { storeTransport } from './store/transport.ts';
 import { keyring } from './storeIds/keyring.ts';
 import { storeIds } from './storeIds/register.ts';
+import { renewals } from './storeIds/renew.ts';
 
 /** Puts the parts together: the only place that knows which implementation goes where. */
 function compose(config: Config) {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { app } from '@azure/functions';
-import { type Call, systemClock } from './call.ts';
-import { writerOf } from './http.ts';
-import { faultFields, type LogFields, structuredLog } from './log.ts';
+import { writerOf } from './http/serve.ts';
+import { type Call, systemClock } from './lib/callContext.ts';
+import { faultFields, type LogFields, structuredLog } from './lib/log.ts';
 
 /** A run must end before the host's default limit of 5 minutes on small plans. */
 const runMs = 4.5 * 60_000;

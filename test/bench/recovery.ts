@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '../../local/stack.ts';
 import type { ConsumeOrder, ConsumeResult } from '../../src/shared/consume/record.ts';
 import { begin } from '../../src/shared/fulfilment/machine.ts';
-import { inParallel } from '../../src/shared/inParallel.ts';
+import { inParallel } from '../../src/shared/lib/inParallel.ts';
 import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
 import { openTables } from '../../src/shared/state/tables.ts';
 import { logReader } from '../support/logReader.ts';

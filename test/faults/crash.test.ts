@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { chunksOf } from '../../src/shared/chunks.ts';
+import { chunksOf } from '../../src/shared/lib/chunks.ts';
 import { fulfilmentShards } from '../../src/shared/state/fulfilments.ts';
 import { stack, useStack } from '../e2e/harness.ts';
 import {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
+import { Problem } from '../../src/shared/contract/problems.ts';
 import { type FulfilmentKind, fulfilmentEngine, type Outcome } from '../../src/shared/fulfilment/engine.ts';
 import { recovery } from '../../src/shared/fulfilment/recovery.ts';
-import { inParallel } from '../../src/shared/inParallel.ts';
-import { Problem } from '../../src/shared/problem.ts';
+import { inParallel } from '../../src/shared/lib/inParallel.ts';
 import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
 import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
 import { testCall, testClock } from '../support/call.ts';

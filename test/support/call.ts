@@ -1,5 +1,5 @@
-import type { Call, Clock } from '../../src/shared/call.ts';
-import { structuredLog } from '../../src/shared/log.ts';
+import type { Call, Clock } from '../../src/shared/lib/callContext.ts';
+import { structuredLog } from '../../src/shared/lib/log.ts';
 
 /** A call whose log lines are kept. */
 export function testCall(over: Partial<Call> = {}): Call & { lines: string[] } {

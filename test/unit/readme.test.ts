@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
-import { openApiDocument } from '../../src/shared/openapi.ts';
+import { openApiDocument } from '../../src/shared/http/openapi.ts';
 
 type Json = Record<string, unknown>;
 interface Operation {

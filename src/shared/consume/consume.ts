@@ -1,11 +1,11 @@
-import type { Call } from '../call.ts';
 import type { ConsumeBody, ConsumeView } from '../contract/consume.ts';
+import { Problem } from '../contract/problems.ts';
 import { recordPath, rejectionProblem } from '../fulfilment/answer.ts';
 import type { Engine } from '../fulfilment/engine.ts';
-import type { Answer } from '../http.ts';
-import { Problem } from '../problem.ts';
+import type { Answer } from '../http/serve.ts';
+import type { Call } from '../lib/callContext.ts';
 import type { FulfilmentsTable } from '../state/fulfilments.ts';
-import type { ConsumeIdentity } from './kind.ts';
+import type { ConsumeIdentity } from './handler.ts';
 import { type ConsumeOrder, type ConsumeResult, consumeView, orderOf } from './record.ts';
 
 export interface Consumes {

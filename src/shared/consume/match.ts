@@ -1,11 +1,11 @@
 import { ZodError } from 'zod';
-import type { Call, Clock } from '../call.ts';
-import { sendAsUser } from '../identity/authorize.ts';
+import { Problem } from '../contract/problems.ts';
 import type { Entra } from '../identity/entra.ts';
-import { inParallel } from '../inParallel.ts';
-import { Problem } from '../problem.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
+import { inParallel } from '../lib/inParallel.ts';
 import type { FulfilmentsTable } from '../state/fulfilments.ts';
 import type { LineClaim, OrderLinesTable } from '../state/orderLines.ts';
+import { sendAsUser } from '../store/authorize.ts';
 import { isoOf } from '../store/dates.ts';
 import { readProblem, storeUnavailable } from '../store/errors.ts';
 import { type OrdersPage, ordersPageOf, type PurchaseApi } from '../store/purchase.ts';

@@ -3,8 +3,8 @@ import { entitlementsContract } from './entitlements.ts';
 import { eventsAckContract, eventsContract } from './events.ts';
 import { gamePassContract } from './gamePass.ts';
 import { grantContract, grantRecordContract } from './grants.ts';
+import { healthContract, openapiContract, serviceTicketsContract } from './operations.ts';
 import type { HttpContract } from './route.ts';
-import { healthContract, openapiContract, serviceTicketsContract } from './service.ts';
 import { storeIdsContract } from './storeIds.ts';
 
 /** Every HTTP function of the suite, in the order of http-api.md 2. */

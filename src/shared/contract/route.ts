@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { ProblemCode } from '../problem.ts';
+import type { ProblemCode } from './problems.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 

@@ -1,10 +1,10 @@
 import { ZodError } from 'zod';
-import type { Call } from '../call.ts';
-import { chunksOf } from '../chunks.ts';
-import { type HeldKey, sendAsUser } from '../identity/authorize.ts';
+import { Problem } from '../contract/problems.ts';
 import type { Entra } from '../identity/entra.ts';
-import { inParallel } from '../inParallel.ts';
-import { Problem } from '../problem.ts';
+import type { Call } from '../lib/callContext.ts';
+import { chunksOf } from '../lib/chunks.ts';
+import { inParallel } from '../lib/inParallel.ts';
+import { type HeldKey, sendAsUser } from '../store/authorize.ts';
 import {
   type CollectionsApi,
   type EntitlementsRequest,

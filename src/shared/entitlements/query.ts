@@ -1,7 +1,7 @@
-import type { Call, Clock } from '../call.ts';
 import type { Entitlements, EntitlementsQuery } from '../contract/entitlements.ts';
 import type { Entra } from '../identity/entra.ts';
-import { SingleFlight } from '../singleFlight.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
+import { SingleFlight } from '../lib/singleFlight.ts';
 import type { CollectionsApi, EntitlementsRequest } from '../store/collections.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
 import { type Asker, collectItems } from './collect.ts';

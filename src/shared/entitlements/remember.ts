@@ -1,8 +1,8 @@
-import type { Call } from '../call.ts';
-import { inParallel } from '../inParallel.ts';
-import { faultFields } from '../log.ts';
+import type { Call } from '../lib/callContext.ts';
+import { inParallel } from '../lib/inParallel.ts';
+import { faultFields } from '../lib/log.ts';
+import { within } from '../lib/timeout.ts';
 import type { OrderLinesTable, SeenProduct } from '../state/orderLines.ts';
-import { within } from '../within.ts';
 import type { Collected } from './collect.ts';
 
 const consumableKinds = new Set(['Consumable', 'UnmanagedConsumable']);

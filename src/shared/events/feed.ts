@@ -1,5 +1,5 @@
-import type { Clock } from '../call.ts';
 import type { EventFeed } from '../contract/events.ts';
+import type { Clock } from '../lib/callContext.ts';
 import type { EventsTable } from '../state/events.ts';
 
 export interface Feed {

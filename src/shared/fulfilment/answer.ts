@@ -1,4 +1,4 @@
-import { Problem } from '../problem.ts';
+import { Problem } from '../contract/problems.ts';
 import type { Rejection } from './machine.ts';
 
 const details: Record<Rejection['code'], string> = {

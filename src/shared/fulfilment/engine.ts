@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Call, Clock } from '../call.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '../contract/problems.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
+import { inTime, TimedOut } from '../lib/timeout.ts';
 import type { FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
-import { inTime, TimedOut } from '../within.ts';
 import { begin, type FulfilmentRecord, type Rejection } from './machine.ts';
-import { type Attempter, contended, problemOf, settling, writeRounds } from './settle.ts';
+import { type Attempter, contended, problemOf, settling, writeRounds } from './recordWriter.ts';
 
 /** What an attempt came to. `unknown`: neither done nor refused as documented, so it is asked again. */
 export type Outcome<Result> =

@@ -1,4 +1,4 @@
-import type { ProblemCode, StoreStatement } from '../problem.ts';
+import type { ProblemCode, StoreStatement } from '../contract/problems.ts';
 
 /** Why the Store refused for good. */
 export interface Rejection {

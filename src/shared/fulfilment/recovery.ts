@@ -1,6 +1,6 @@
-import type { Call, Clock } from '../call.ts';
-import { inParallel } from '../inParallel.ts';
-import { faultFields } from '../log.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
+import { inParallel } from '../lib/inParallel.ts';
+import { faultFields } from '../lib/log.ts';
 import { type DueFulfilment, type FulfilmentsTable, fulfilmentShards } from '../state/fulfilments.ts';
 import type { Engine } from './engine.ts';
 

@@ -1,8 +1,8 @@
-import type { Call, Clock } from '../call.ts';
 import type { GamePass, GamePassQuery, Tier } from '../contract/gamePass.ts';
 import { collectItems } from '../entitlements/collect.ts';
 import { entitlementOf, withoutDuplicates } from '../entitlements/entitlement.ts';
 import type { Entra } from '../identity/entra.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
 import type { CollectionsApi } from '../store/collections.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
 

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import type { Log } from '../log.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '../contract/problems.ts';
+import type { Log } from '../lib/log.ts';
 import type { Secrets, SecretVersion } from './secrets.ts';
 import type { KeyKind } from './storeId.ts';
 

@@ -5,12 +5,12 @@ import {
   ClientSecretCredential,
   ManagedIdentityCredential,
 } from '@azure/identity';
-import type { Clock } from '../call.ts';
 import type { Config } from '../config.ts';
-import { faultFields, type Log } from '../log.ts';
-import { Problem } from '../problem.ts';
-import { SingleFlight } from '../singleFlight.ts';
-import { within } from '../within.ts';
+import { Problem } from '../contract/problems.ts';
+import type { Clock } from '../lib/callContext.ts';
+import { faultFields, type Log } from '../lib/log.ts';
+import { SingleFlight } from '../lib/singleFlight.ts';
+import { within } from '../lib/timeout.ts';
 import type { Secrets } from './secrets.ts';
 
 /** The audiences of store-api.md 1.1. `service` never leaves this process but to the Store. */

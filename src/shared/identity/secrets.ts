@@ -1,10 +1,10 @@
 import type { TokenCredential } from '@azure/identity';
 import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
-import type { Clock } from '../call.ts';
-import { faultFields, type Log } from '../log.ts';
-import { Problem } from '../problem.ts';
-import { SingleFlight } from '../singleFlight.ts';
-import { within } from '../within.ts';
+import { Problem } from '../contract/problems.ts';
+import type { Clock } from '../lib/callContext.ts';
+import { faultFields, type Log } from '../lib/log.ts';
+import { SingleFlight } from '../lib/singleFlight.ts';
+import { within } from '../lib/timeout.ts';
 
 /** A newly rotated secret is in use after this time at the latest. */
 const cacheMs = 10 * 60_000;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Problem } from '../problem.ts';
+import { Problem } from '../contract/problems.ts';
 
 export type KeyKind = 'collections' | 'purchase';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
-import { chunksOf } from '../chunks.ts';
-import { inParallel } from '../inParallel.ts';
+import { chunksOf } from '../lib/chunks.ts';
+import { inParallel } from '../lib/inParallel.ts';
 import { joinText, splitText } from './longText.ts';
 import { shardOf } from './rowKeys.ts';
 import { type OpenTable, type Table, transactionLimit } from './tables.ts';

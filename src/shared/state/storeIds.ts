@@ -1,9 +1,9 @@
 import type { TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
-import { chunksOf } from '../chunks.ts';
+import { Problem } from '../contract/problems.ts';
 import type { KeyOwner, SealedKey } from '../identity/cipher.ts';
 import type { KeyKind, StoreIdClaims } from '../identity/storeId.ts';
-import { Problem } from '../problem.ts';
+import { chunksOf } from '../lib/chunks.ts';
 import { userHash } from './rowKeys.ts';
 import { type OpenTable, type Row, type Table, transactionLimit, type Written } from './tables.ts';
 

@@ -6,8 +6,8 @@ import {
 } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
 import type { Config } from '../config.ts';
-import { Problem } from '../problem.ts';
-import { within } from '../within.ts';
+import { Problem } from '../contract/problems.ts';
+import { within } from '../lib/timeout.ts';
 
 const operationMs = 10_000;
 /** What Azure answers at most at a time. */

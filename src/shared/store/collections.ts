@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Call } from '../call.ts';
+import type { Call } from '../lib/callContext.ts';
 import { idempotentRule, readRule } from './retry.ts';
 import type { SendToStore, StoreAnswer } from './transport.ts';
 

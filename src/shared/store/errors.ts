@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { scrub } from '../log.ts';
-import { Problem, type StoreStatement } from '../problem.ts';
+import { Problem, type StoreStatement } from '../contract/problems.ts';
+import { scrub } from '../lib/log.ts';
 import type { StoreAnswer } from './transport.ts';
 
 type Headers = Record<string, string | string[] | undefined>;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Call } from '../call.ts';
 import type { KeyKind } from '../identity/storeId.ts';
+import type { Call } from '../lib/callContext.ts';
 import { readRule } from './retry.ts';
 import type { SendToStore, StoreAnswer } from './transport.ts';
 

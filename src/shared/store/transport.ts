@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { Agent, type Dispatcher, request } from 'undici';
-import type { Call, Clock } from '../call.ts';
-import { faultFields } from '../log.ts';
-import type { StoreStatement } from '../problem.ts';
+import type { StoreStatement } from '../contract/problems.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
+import { faultFields } from '../lib/log.ts';
 import { retryAfterOf, statementOf } from './errors.ts';
 import { backoffMs, canWait, type RetryRule, retriable } from './retry.ts';
 

@@ -1,11 +1,11 @@
-import type { Call, Clock } from '../call.ts';
-import type { HeldKey } from '../identity/authorize.ts';
 import type { KeyCipher } from '../identity/cipher.ts';
 import { decodeStoreId, type KeyKind, keyState } from '../identity/storeId.ts';
-import { inParallel } from '../inParallel.ts';
-import { faultFields } from '../log.ts';
-import { type Renewals, storeIdExpired, unknownUser } from '../renewal/renew.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
+import { inParallel } from '../lib/inParallel.ts';
+import { faultFields } from '../lib/log.ts';
 import type { StoredStoreId, StoreIdsTable } from '../state/storeIds.ts';
+import type { HeldKey } from '../store/authorize.ts';
+import { type Renewals, storeIdExpired, unknownUser } from './renew.ts';
 
 export interface Keyring {
   /**

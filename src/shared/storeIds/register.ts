@@ -1,10 +1,10 @@
-import type { Call, Clock } from '../call.ts';
+import { Problem } from '../contract/problems.ts';
 import type { KeyInfo, RegisteredStoreIds, StoreIdsOfUser, StoreIdsRegistration } from '../contract/storeIds.ts';
 import type { KeyCipher } from '../identity/cipher.ts';
 import { decodeStoreId, type KeyKind, keyState, renewAfter, type StoreIdClaims } from '../identity/storeId.ts';
-import { Problem } from '../problem.ts';
-import { type Renewals, storeIdExpired } from '../renewal/renew.ts';
+import type { Call, Clock } from '../lib/callContext.ts';
 import type { StoredStoreId, StoreIdRow, StoreIdsTable } from '../state/storeIds.ts';
+import { type Renewals, storeIdExpired } from './renew.ts';
 
 export interface StoreIds {
   /** Checks, renews what has expired, and stores all or nothing. @throws Problem */

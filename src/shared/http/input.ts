@@ -1,0 +1,103 @@
+import type { HttpRequest } from '@azure/functions';
+import type * as z from 'zod';
+import { type FieldError, Problem } from '../contract/problems.ts';
+import type { Method, Operation } from '../contract/route.ts';
+
+const bodyLimit = 256 * 1024;
+const shownErrors = 20;
+const shownLength = 200;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export function invalid(errors: FieldError[]): Problem {
+  return new Problem('invalid_request', 'The request does not fit the schema of this route; see errors.', {
+    errors: errors.slice(0, shownErrors),
+  });
+}
+
+/** Issues of one part of a request as JSON Pointers into `{path, query, body}`. */
+export function fieldErrors(part: string, error: z.ZodError): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    const at = [part, ...issue.path.map(String)];
+    if (issue.code !== 'unrecognized_keys')
+      return [{ path: pointer(at), message: issue.message.slice(0, shownLength) }];
+    return issue.keys.map((key) => ({ path: pointer([...at, key]), message: 'is not known here' }));
+  });
+}
+
+function pointer(steps: string[]): string {
+  return steps.map((step) => `/${step.slice(0, shownLength).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/**
+ * The body as JSON; an empty one is undefined. The programming model drops the body of a GET, so that only its announced length
+ * can be judged: two bytes may be `{}`.
+ * @throws Problem payload_too_large, invalid_request
+ */
+export async function bodyOf(request: HttpRequest, method: Method): Promise<unknown> {
+  const announced = Number(request.headers.get('content-length') ?? 0);
+  if (announced > bodyLimit) throw tooLarge();
+  if (method === 'GET') {
+    if (announced > 2) throw invalid([{ path: '/body', message: 'this route takes no body' }]);
+    return undefined;
+  }
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > bodyLimit) throw tooLarge();
+  if (bytes.byteLength === 0) return undefined;
+  return parseJson(bytes);
+}
+
+/** Whether nothing was sent, or `{}`. */
+export function isEmptyBody(body: unknown): boolean {
+  if (body === undefined) return true;
+  return typeof body === 'object' && body !== null && !Array.isArray(body) && Object.keys(body).length === 0;
+}
+
+function tooLarge(): Problem {
+  return new Problem('payload_too_large', `The body is larger than ${bodyLimit} bytes.`);
+}
+
+function parseJson(bytes: ArrayBuffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    // The parser's message quotes the text, which may hold a key.
+    throw invalid([{ path: '/body', message: 'must be JSON in UTF-8' }]);
+  }
+}
+
+/**
+ * Query parameters by name; `code` is the host's.
+ * @throws Problem invalid_request for repeated parameters, and for any where the operation takes none
+ */
+export function queryOf(request: HttpRequest, operation: Operation): Record<string, string> {
+  const query: Record<string, string> = Object.create(null);
+  const errors: FieldError[] = [];
+  for (const [name, value] of parametersOf(request)) {
+    if (name === 'code') continue;
+    if (operation.query === undefined) errors.push({ path: pointer(['query', name]), message: 'is not known here' });
+    else if (name in query) errors.push({ path: pointer(['query', name]), message: 'is repeated' });
+    query[name] = value;
+  }
+  if (errors.length > 0) throw invalid(errors);
+  return query;
+}
+
+/**
+ * The host's map joins repeated parameters by commas, and its URL has a decoded path, where a `?` may belong to an id: the query is
+ * what follows the first `?` and reads as the map does.
+ */
+function parametersOf(request: HttpRequest): [string, string][] {
+  const mapped = [...request.query];
+  if (mapped.length === 0) return [];
+  for (let at = request.url.indexOf('?'); at >= 0; at = request.url.indexOf('?', at + 1)) {
+    const pairs = [...new URLSearchParams(request.url.slice(at + 1))];
+    if (joined(pairs) === joined(mapped)) return pairs;
+  }
+  return mapped;
+}
+
+function joined(pairs: [string, string][]): string {
+  const byName = new Map<string, string>();
+  for (const [name, value] of pairs) byName.set(name, byName.has(name) ? `${byName.get(name)},${value}` : value);
+  return JSON.stringify([...byName].sort());
+}

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Entitlement } from '../../../src/shared/contract/entitlements.ts';
+import { distinctProducts, entitlementOf, withoutDuplicates } from '../../../src/shared/entitlements/entitlement.ts';
+import { seenIn } from '../../../src/shared/entitlements/remember.ts';
+import { chunksOf } from '../../../src/shared/lib/chunks.ts';
+
+const one = (over: Partial<Entitlement> = {}): Entitlement => ({
+  ...entitlementOf({ id: 'i', productId: 'P', skuId: '0010', status: 'Active', recurrenceData: undefined }, undefined),
+  ...over,
+});
+
+test('what the Store leaves out has a value all the same, and unknown words survive', () => {
+  const item = {
+    id: 'i',
+    productId: 'P',
+    skuId: '',
+    productType: 'Novel',
+    status: 'Odd',
+    recurrenceData: {},
+    transactionId: '',
+  };
+  expect(entitlementOf(item, 'second')).toEqual({
+    ...{ account: 'second', id: 'i', productId: 'P', skuId: null, kind: 'Novel', status: 'Odd', quantity: 1 },
+    ...{ acquiredAt: null, startsAt: null, endsAt: null, modifiedAt: null, acquisition: null, satisfiedBy: [] },
+    ...{ recurrenceId: null, orderId: null, trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null } },
+  });
+});
+
+test('among duplicates Active wins, then what was invalidated last, then Revoked', () => {
+  const revoked = one({ status: 'Revoked', modifiedAt: '2026-03-01T00:00:00.000Z' });
+  const expired = one({ status: 'Expired', modifiedAt: '2026-01-01T00:00:00.000Z' });
+  const banned = one({ status: 'Banned', modifiedAt: '2026-02-01T00:00:00.000Z', endsAt: '2026-02-01T00:00:00.000Z' });
+  const endless = { ...banned, status: 'Suspended', endsAt: null };
+  const active = one({ modifiedAt: '2020-01-01T00:00:00.000Z' });
+  expect(withoutDuplicates([revoked, expired])).toEqual([expired]);
+  expect(withoutDuplicates([expired, banned, revoked])).toEqual([banned]);
+  expect(withoutDuplicates([banned, endless])).toEqual([endless]);
+  expect(withoutDuplicates([banned, active, endless])).toEqual([active]);
+});
+
+const anyEntitlement = fc
+  .record({
+    productId: fc.constantFrom('A', 'B', 'C'),
+    skuId: fc.constantFrom(null, '0010'),
+    status: fc.constantFrom('Active', 'Revoked', 'Expired', 'Banned', 'New'),
+    modifiedAt: fc.option(fc.integer({ min: 0, max: 3 }).map((n) => new Date(n).toISOString())),
+    endsAt: fc.option(fc.integer({ min: 0, max: 3 }).map((n) => new Date(n).toISOString())),
+  })
+  .map(one);
+
+test('duplicates: one for each product and SKU, the same whatever the order of pages, never Revoked beside another', () => {
+  fc.assert(
+    fc.property(fc.array(anyEntitlement), (items) => {
+      const kept = withoutDuplicates(items);
+      const names = kept.map(({ productId, skuId }) => `${productId}/${skuId}`);
+      expect(new Set(names).size).toBe(names.length);
+      expect(new Set(names)).toEqual(new Set(items.map(({ productId, skuId }) => `${productId}/${skuId}`)));
+      const facts = (list: Entitlement[]) => new Set(withoutDuplicates(list).map((item) => JSON.stringify(item)));
+      expect(facts([...items].reverse())).toEqual(facts(items));
+      for (const item of kept) {
+        const rivals = items.filter(({ productId, skuId }) => productId === item.productId && skuId === item.skuId);
+        if (item.status === 'Revoked') expect(rivals.every(({ status }) => status === 'Revoked')).toBe(true);
+        if (rivals.some(({ status }) => status === 'Active')) expect(item.status).toBe('Active');
+      }
+    }),
+  );
+});
+
+test('products: each once, and a whole product covers its SKUs', () => {
+  expect(
+    distinctProducts([
+      { productId: 'A', skuId: '1' },
+      { productId: 'B' },
+      { productId: 'A' },
+      { productId: 'B' },
+      { productId: 'C', skuId: '1' },
+      { productId: 'C', skuId: '2' },
+      { productId: 'C', skuId: '1' },
+    ]),
+  ).toEqual([{ productId: 'B' }, { productId: 'A' }, { productId: 'C', skuId: '1' }, { productId: 'C', skuId: '2' }]);
+});
+
+test('chunks hold everything in order, none above the size', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat()), fc.integer({ min: 1, max: 9 }), (items, size) => {
+      const chunks = chunksOf(items, size);
+      expect(chunks.flat()).toEqual(items);
+      expect(chunks.every(({ length }) => length >= 1 && length <= size)).toBe(true);
+    }),
+  );
+});
+
+test('consumables are not remembered; orders and recurrences are', () => {
+  const item = { id: 'i', productId: 'P', status: 'Active', transactionId: 'o1', recurrenceData: 'mdr:0:1' };
+  const of = { userId: 'u', account: 'second', productId: 'P' };
+  expect(seenIn('u', { item: { ...item, productKind: 'Consumable' }, account: 'second' })).toEqual([]);
+  expect(seenIn('u', { item: { ...item, productKind: 'UnmanagedConsumable' }, account: 'second' })).toEqual([]);
+  expect(seenIn('u', { item: { ...item, productKind: 'Pass' }, account: 'second' })).toEqual([
+    { ...of, cause: { orderId: 'o1' } },
+    { ...of, cause: { recurrenceId: 'mdr:0:1' } },
+  ]);
+  expect(
+    seenIn('u', { item: { ...item, recurrenceData: {}, transactionId: null, productKind: 'Durable' }, account: 'x' }),
+  ).toEqual([]);
+});

@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import { readProblem } from '../../../src/shared/store/errors.ts';
+import { backoffMs, canWait, type RetryRule, readRule, retriable } from '../../../src/shared/store/retry.ts';
+import { StoreSilence, storeTransport } from '../../../src/shared/store/transport.ts';
+import { testCall, testClock } from '../../support/call.ts';
+import { json, type Reply, scripted } from '../../support/httpServer.ts';
+
+const once: RetryRule = { attempts: 1, afterSilence: false, afterThrottling: false };
+
+async function sending(replies: Reply[], retry: RetryRule = readRule, deadlineIn = 45_000) {
+  const clock = testClock();
+  const server = await scripted(...replies);
+  const send = storeTransport({ clock, attemptTimeoutMs: 250, random: () => 0.5 });
+  const call = testCall({ deadline: clock.now() + deadlineIn });
+  const request = {
+    operation: 'op',
+    url: `${server.url}/v1/op`,
+    headers: { authorization: 'Bearer t' },
+    body: { a: 1 },
+    retry,
+  };
+  return { server, clock, call, outcome: () => send(call, request) };
+}
+
+test('what is sent', async () => {
+  const { server, outcome } = await sending([json(200, { ok: true })]);
+  expect(await outcome()).toMatchObject({ status: 200, body: { ok: true } });
+  const { method, path, headers, body } = server.received[0] ?? expect.fail('nothing received');
+  expect({ method, path, body }).toEqual({ method: 'POST', path: '/v1/op', body: '{"a":1}' });
+  expect(headers).toMatchObject({ authorization: 'Bearer t', 'content-type': 'application/json' });
+});
+
+test('500 thrice, then 200', async () => {
+  const { clock, outcome } = await sending([json(500, {}), json(503, {}), json(500, {}), json(200, {})]);
+  expect((await outcome()).status).toBe(200);
+  expect(clock.slept).toEqual([200, 400, 800]);
+});
+
+test('after the fourth failure the answer stands', async () => {
+  const { outcome } = await sending(Array.from({ length: 4 }, () => json(500, {})));
+  expect((await outcome()).status).toBe(500);
+});
+
+test('an operation that does not declare a retry is sent once', async () => {
+  const failing = await sending([json(500, {})], once);
+  expect((await failing.outcome()).status).toBe(500);
+  const silent = await sending([(response) => response.destroy()], once);
+  await expect(silent.outcome()).rejects.toBeInstanceOf(StoreSilence);
+});
+
+test('a short Retry-After is waited out, a long one handed on', async () => {
+  const short = await sending([json(429, {}, { 'retry-after': '1' }), json(200, {})]);
+  expect((await short.outcome()).status).toBe(200);
+  expect(short.clock.slept).toEqual([1000]);
+  const long = await sending([json(429, {}, { 'retry-after': '120' })]);
+  const answer = await long.outcome();
+  expect(answer).toMatchObject({ status: 429, retryAfterSeconds: 120 });
+  expect(readProblem(answer)).toMatchObject({ code: 'store_throttled', details: { retryAfterSeconds: 120 } });
+});
+
+test('no wait goes beyond the deadline', async () => {
+  const { outcome, clock } = await sending([json(429, {}, { 'retry-after': '4' })], readRule, 4500);
+  expect((await outcome()).status).toBe(429);
+  expect(clock.slept).toEqual([]);
+});
+
+const html: Reply = (response) =>
+  response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Bad Gateway</html>');
+const huge: Reply = (response) => response.writeHead(200).end(`"${'x'.repeat(10 * 1024 * 1024)}"`);
+const endless: Reply = (response) => {
+  response.writeHead(200);
+  response.write('{"items":[');
+};
+const cut: Reply = (response) => {
+  response.writeHead(200, { 'content-length': '100' });
+  response.write('{"a":', () => response.destroy());
+};
+
+test.each([
+  ['HTML', html],
+  ['no JSON', ((response) => response.writeHead(200).end('{"a":')) as Reply],
+  ['10 MB', huge],
+  ['a body that never ends', endless],
+  ['half a body', cut],
+  ['a closed connection', ((response) => response.destroy()) as Reply],
+  ['no answer at all', (() => undefined) as Reply],
+])('no readable answer: %s', async (_name, reply) => {
+  const { outcome, call } = await sending([reply], once);
+  await expect(outcome()).rejects.toBeInstanceOf(StoreSilence);
+  expect(call.lines.join()).toContain('store.silence');
+  const again = await sending([reply, json(200, { fine: 1 })]);
+  expect((await again.outcome()).body).toEqual({ fine: 1 });
+});
+
+test('a redirect is not followed', async () => {
+  const elsewhere = await scripted();
+  const { outcome } = await sending([(response) => response.writeHead(307, { location: elsewhere.url }).end()]);
+  const answer = await outcome();
+  expect(answer.status).toBe(307);
+  expect(readProblem(answer).code).toBe('store_unavailable');
+  expect(elsewhere.received).toEqual([]);
+});
+
+test('what the Store said is kept, and no secret in it', async () => {
+  const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2ln';
+  const body = {
+    code: 'Unauthorized',
+    innererror: { code: 'AuthenticationTokenInvalid', message: `no: ${secret}`, data: [] },
+  };
+  const headers = { 'MS-CorrelationId': 'c1', 'MS-CV': 'v1' };
+  const { outcome, call } = await sending([json(401, body, headers)]);
+  expect((await outcome()).statement).toEqual({
+    ...{ status: 401, code: 'AuthenticationTokenInvalid', message: 'no: [redacted]', correlationId: 'c1', cv: 'v1' },
+  });
+  expect(call.lines.join()).toContain('"cv":"v1"');
+  expect(call.lines.join()).not.toContain(secret);
+});
+
+test.each([
+  [401, '<html>', 'store_unauthorized'],
+  [403, '<html>', 'store_unavailable'],
+  [403, { code: 'Forbidden' }, 'store_rejected'],
+  [400, { code: 'BadRequest', innererror: { code: 'InvalidParameter' } }, 'store_rejected'],
+  [400, { code: 'Unauthorized', innererror: { code: 'partnerAadTicketRequired' } }, 'store_unauthorized'],
+  [400, { code: 5 }, 'store_unavailable'],
+  [404, '', 'store_unavailable'],
+  [502, { code: 'X' }, 'store_unavailable'],
+])('a refusal of a read: %i %j', async (status, body, code) => {
+  const { outcome } = await sending(
+    [(response) => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))],
+    once,
+  );
+  expect(readProblem(await outcome()).code).toBe(code);
+});
+
+test('the ladder is pure: pauses double with jitter, the longer of both pauses counts', () => {
+  expect([1, 2, 3].map((attempt) => backoffMs(attempt, null, 0))).toEqual([100, 200, 400]);
+  expect(backoffMs(1, null, 0.999)).toBeLessThan(300);
+  expect(backoffMs(1, 5000, 0)).toBe(5000);
+  expect(canWait(5000, 60_000)).toBe(true);
+  expect(canWait(5001, 60_000)).toBe(false);
+  expect(retriable(429, once)).toBe(false);
+  expect(retriable(404, readRule)).toBe(false);
+});
