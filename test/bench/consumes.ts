@@ -73,9 +73,9 @@ async function straightPath(stack: Stack, service: FunctionsClient, { user }: Be
   await stack.restartHost();
   await consume();
   // Slow enough for those of one step to be seen together.
-  proxy.begin(() => ({ does: 'pass', lateMs: 100 }));
+  proxy.decideAll(() => ({ does: 'pass', lateMs: 100 }));
   await consume();
-  const counted = proxy.counted();
+  const counted = proxy.count();
   stack.settings.TABLES_CONNECTION_STRING = direct;
   await stack.restartHost();
   await proxy.close();

@@ -70,7 +70,7 @@ export interface Scenario {
   body(user: string): { userId: string; id: string; body: object };
   route: string;
   /** Store operation that does it. */
-  operation: string;
+  operation: 'consume' | 'grant';
   /** What is gone from the balance, or come to it, and the order lines that are claimed. */
   expected: { balance: number; lines: number[] };
   eventType: string;
@@ -131,7 +131,7 @@ export const scenarios: Scenario[] = [
 
 /** A player with keys and purchases, written without the proxy's faults. */
 export async function player(scenario: Scenario, user: string): Promise<{ userId: string; id: string; body: object }> {
-  proxy.begin(() => ({ does: 'pass' }));
+  proxy.decideAll(() => ({ does: 'pass' }));
   const answer = await api('PUT', storeIdsPath(user), keysOf(user));
   expect(answer.status, answer.text).toBe(200);
   scenario.prepare(user);

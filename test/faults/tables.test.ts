@@ -22,8 +22,8 @@ useProxy();
 const fates: [string, Fate][] = [
   ['answers 500', { does: 'answer', status: 500 }],
   ['answers 503', { does: 'answer', status: 503 }],
-  ['is cut off before it acts', { does: 'lose', after: 'nothing' }],
-  ['is cut off after it acts', { does: 'lose', after: 'acting' }],
+  ['is cut off before it acts', { does: 'drop', acted: false }],
+  ['is cut off after it acts', { does: 'drop', acted: true }],
 ];
 const cases = scenarios.flatMap((scenario) =>
   fates.map(([says, fate]) => [scenario.name, says, scenario, fate] as const),
@@ -34,7 +34,7 @@ test.each(cases)('%s: each table request in turn %s once', async (name, says, sc
     stepsOf(scenario).map(async (step) => {
       const user = `${name}, request ${step} ${says}`;
       const { id, body } = await player(scenario, user);
-      const broken = proxy.beginFor(user, (number) => (number === step ? fate : { does: 'pass' }));
+      const broken = proxy.decideFor(user, (number) => (number === step ? fate : { does: 'pass' }));
       const answer = await submit(scenario, body);
       const count = broken.count();
       broken.end();
@@ -55,10 +55,10 @@ interface Broken {
   found: string;
 }
 
-/** A fulfilment whose every table request, from one on, meets a fate. Undefined: it had been through before. */
+/** A fulfilment whose table requests all meet a fate, from one of them on. Undefined: it ended before that one. */
 async function breakFrom(step: number, scenario: Scenario, user: string, fate: Fate): Promise<Broken | undefined> {
   const { id, body } = await player(scenario, user);
-  const outage = proxy.beginFor(user, (number) => (number >= step ? fate : { does: 'pass' }));
+  const outage = proxy.decideFor(user, (number) => (number >= step ? fate : { does: 'pass' }));
   const { status, text, body: said } = await submit(scenario, body);
   const count = outage.count();
   outage.end();
@@ -79,11 +79,11 @@ test.each(
   const met = broken.filter((one) => one !== undefined);
   expect(met.length).toBeGreaterThanOrEqual(2 * fates.length);
   expect(met.length).toBeLessThan(broken.length);
-  // Told that nothing was sent, so that nothing is left of it.
+  // The answer 503 says that nothing was sent: no record may remain.
   for (const { user, id } of met.filter(({ answered }) => answered === 503)) {
     await expect.poll(async () => (await recordOf(scenario, user, id)).status, { timeout: 10_000 }).toBe(404);
   }
-  // An answer "pending" to what was settled is made up for by the process that gave it.
+  // A request that was answered pending after its record was completed: the same process publishes the event.
   for (const { user } of met.filter(({ answered, found }) => answered === 202 && found === 'completed')) {
     await expect.poll(async () => (await eventsOf(user)).length, { timeout: 10_000 }).toBe(1);
   }

@@ -7,6 +7,7 @@ import { fulfilmentShards, fulfilmentsTable } from '../../src/shared/state/fulfi
 import { orderLinesTable } from '../../src/shared/state/orderLines.ts';
 import { storeIdsTable } from '../../src/shared/state/storeIds.ts';
 import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
+import { eventsOfWriter } from '../support/thorough.ts';
 
 let azurite: RunningAzurite;
 let open: OpenTable;
@@ -106,13 +107,13 @@ test('an event is made once for its cause, even after it was acknowledged', asyn
   expect(await table.oldest(10)).toEqual([]);
 });
 
-test('8 writers of 1,250 events each: every one reaches a reader that acknowledges as it goes, none comes again', async () => {
+test(`8 writers of ${eventsOfWriter} events each: every one reaches a reader that acknowledges as it goes, none comes again`, async () => {
   const feed = eventsTable(openTables({ connectionString: azurite.connectionString }, { getToken: async () => null }));
   expect(await feed.oldest(1)).toEqual([]);
   let writing = 8;
   const writers = Array.from({ length: 8 }, async (_, writer) => {
     const table = eventsTable(open);
-    for (let n = 0; n < 1250; n += 1) {
+    for (let n = 0; n < eventsOfWriter; n += 1) {
       const at = Date.now() - ((n * 7919) % 1000);
       await table.put({ type: 'consume.completed', cause: [String(writer), String(n)], at, data: `${writer}/${n}` });
     }
@@ -129,7 +130,7 @@ test('8 writers of 1,250 events each: every one reaches a reader that acknowledg
     }
   };
   await Promise.all([...writers, reader()]);
-  expect(seen.size).toBe(10_000);
+  expect(seen.size).toBe(8 * eventsOfWriter);
   expect([...seen.values()].every((times) => times === 1)).toBe(true);
 });
 

@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Entitlement } from '../../../src/shared/contract/entitlements.ts';
 import { distinctProducts, entitlementOf, withoutDuplicates } from '../../../src/shared/entitlements/entitlement.ts';
-import { seenIn } from '../../../src/shared/entitlements/remember.ts';
-import { chunksOf } from '../../../src/shared/lib/chunks.ts';
 
 const one = (over: Partial<Entitlement> = {}): Entitlement => ({
   ...entitlementOf({ id: 'i', productId: 'P', skuId: '0010', status: 'Active', recurrenceData: undefined }, undefined),
@@ -79,28 +77,4 @@ test('products: each once, and a whole product covers its SKUs', () => {
       { productId: 'C', skuId: '1' },
     ]),
   ).toEqual([{ productId: 'B' }, { productId: 'A' }, { productId: 'C', skuId: '1' }, { productId: 'C', skuId: '2' }]);
-});
-
-test('chunks hold everything in order, none above the size', () => {
-  fc.assert(
-    fc.property(fc.array(fc.nat()), fc.integer({ min: 1, max: 9 }), (items, size) => {
-      const chunks = chunksOf(items, size);
-      expect(chunks.flat()).toEqual(items);
-      expect(chunks.every(({ length }) => length >= 1 && length <= size)).toBe(true);
-    }),
-  );
-});
-
-test('consumables are not remembered; orders and recurrences are', () => {
-  const item = { id: 'i', productId: 'P', status: 'Active', transactionId: 'o1', recurrenceData: 'mdr:0:1' };
-  const of = { userId: 'u', account: 'second', productId: 'P' };
-  expect(seenIn('u', { item: { ...item, productKind: 'Consumable' }, account: 'second' })).toEqual([]);
-  expect(seenIn('u', { item: { ...item, productKind: 'UnmanagedConsumable' }, account: 'second' })).toEqual([]);
-  expect(seenIn('u', { item: { ...item, productKind: 'Pass' }, account: 'second' })).toEqual([
-    { ...of, cause: { orderId: 'o1' } },
-    { ...of, cause: { recurrenceId: 'mdr:0:1' } },
-  ]);
-  expect(
-    seenIn('u', { item: { ...item, recurrenceData: {}, transactionId: null, productKind: 'Durable' }, account: 'x' }),
-  ).toEqual([]);
 });

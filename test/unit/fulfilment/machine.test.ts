@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { begin, type FulfilmentRecord, type Input, next, pauseAfter } from '../../../src/shared/fulfilment/machine.ts';
+import { randomCourses } from '../../support/thorough.ts';
 
 const minute = 60_000;
 const rejection = {
@@ -71,7 +72,7 @@ test('whatever happens in whatever order: settled is for good, open is always in
         expect(record.recoveries).toBeGreaterThanOrEqual(records[at - 1]?.recoveries ?? 0);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: randomCourses },
   );
 });
 

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Problem } from '../../../src/shared/contract/problems.ts';
 import { decodeStoreId, type KeyKind, keyState, renewAfter } from '../../../src/shared/identity/storeId.ts';
-import { replaces } from '../../../src/shared/storeIds/register.ts';
 
 const prefix = 'http://schemas.microsoft.com/marketplace/2015/08/claims/key/';
 const clientId = '0F8FAD5B-D9CB-469F-A165-70867728950E';
@@ -93,12 +92,4 @@ test('states of a key over its life', () => {
   expect(keyState(key, key.expiresAt - 1)).toBe('due');
   expect(keyState(key, key.expiresAt)).toBe('expired');
   expect(keyState({ ...key, unrenewable: true }, now)).toBe('unrenewable');
-});
-
-test('a key never takes the place of a newer one, unless that is unrenewable', () => {
-  const stored = { issuedAt: 100, expiresAt: 200, unrenewable: false };
-  expect(replaces({ issuedAt: 99, expiresAt: 300 }, stored)).toBe(false);
-  expect(replaces({ issuedAt: 100, expiresAt: 300 }, stored)).toBe(true);
-  expect(replaces({ issuedAt: 99, expiresAt: 300 }, { ...stored, unrenewable: true })).toBe(true);
-  expect(replaces({ issuedAt: 99, expiresAt: 300 }, undefined)).toBe(true);
 });

@@ -1,6 +1,8 @@
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { agent, consume, grant, inner, keys, post, query, store, trackingId } from './storeHarness.ts';
+import { agent, consume, grant, inner, keys, post, query, store, trackingId, useStore } from './harness.ts';
+
+useStore();
 
 describe('changes', () => {
   it('consumes over orders, replays, and refuses', async () => {

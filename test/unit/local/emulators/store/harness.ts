@@ -1,8 +1,8 @@
-/** One emulated Store for a test file, reset before each test, and requests to it over TLS. Importing it is enough. */
+/** One emulated Store for a test file, reset before each test, and requests to it over TLS. */
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { type RunningStore, startStore } from '../../../../local/emulators/store/server.ts';
-import { createLocalTls } from '../../../../local/tls.ts';
+import { type RunningStore, startStore } from '../../../../../local/emulators/store/server.ts';
+import { createLocalTls } from '../../../../../local/tls.ts';
 
 const audience = 'https://onestore.microsoft.com';
 const appid = '00000000-0000-0000-0000-00000000000a';
@@ -20,24 +20,27 @@ const verifyBearer = (token: string) => {
   return text.startsWith('{"appid"') ? JSON.parse(text) : undefined;
 };
 
-/** Lets the clock of the emulator go on. */
+/** Moves the clock of the emulator. */
 export function advance(ms: number): void {
   now += ms;
 }
 
-beforeAll(async () => {
-  const tls = await createLocalTls();
-  store = await startStore({ tls, verifyBearer, now: () => now, publisherClientId: appid });
-  agent = new Agent({ connect: { ca: tls.cert } });
-});
-afterAll(async () => {
-  await agent.destroy();
-  await store.close();
-});
-beforeEach(() => {
-  now = start;
-  store.control.reset();
-});
+/** Starts the Store for this file. Its clock stands still at `start`, unless a test moves it. */
+export function useStore(): void {
+  beforeAll(async () => {
+    const tls = await createLocalTls();
+    store = await startStore({ tls, verifyBearer, now: () => now, publisherClientId: appid });
+    agent = new Agent({ connect: { ca: tls.cert } });
+  });
+  afterAll(async () => {
+    await agent.destroy();
+    await store.close();
+  });
+  beforeEach(() => {
+    now = start;
+    store.control.reset();
+  });
+}
 
 export async function post(
   url: string,

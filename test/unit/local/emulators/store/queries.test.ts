@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { advance, b2b, bearer, consume, inner, keys, post, query, renew, store } from './storeHarness.ts';
+import { advance, b2b, bearer, consume, inner, keys, post, query, renew, store, useStore } from './harness.ts';
+
+useStore();
 
 describe('who asks', () => {
   it('refuses bad service tokens and bad keys with the documented bodies', async () => {
