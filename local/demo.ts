@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { demoHelp, OptionError, parseDemoOptions } from './options.ts';
 import { type Stack, startStack } from './stack.ts';
-import { tour } from './tour.ts';
+import { tour } from './tour/tour.ts';
 
 try {
   const { help } = parseDemoOptions(process.argv.slice(2));
