@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from './ports.ts';
 
 export interface RunningAzurite {
   connectionString: string;
@@ -26,59 +27,77 @@ export interface AzuriteOptions {
 
 const account = 'localstore';
 const startMs = 20_000;
-/** Ends with its parent, however that ends. */
+const stopMs = 5000;
+/** Makes Azurite end with its parent process, however that ends. */
 const wrapper = "process.once('disconnect',()=>process.exit(0));process.channel.unref();require(process.argv[1])";
+
+interface Endpoints {
+  blobPort: number;
+  queuePort: number;
+  tablePort: number;
+}
 
 /** Starts Azurite on free ports, for tables and queues. Rejects if it does not answer within 20 s. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<RunningAzurite> {
   const location = options.location ?? mkdtempSync(join(tmpdir(), 'azurite-'));
   mkdirSync(location, { recursive: true });
   const key = accountKey(location);
-  const [blobPort, queuePort, tablePort] = await freePorts(3);
-  const script = createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js');
-  const child = spawn(
-    process.execPath,
-    [
-      ...['-e', wrapper, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck'],
-      ...(options.inMemory ? ['--inMemoryPersistence'] : ['--location', location]),
-      ...['--blobPort', `${blobPort}`, '--queuePort', `${queuePort}`, '--tablePort', `${tablePort}`],
-    ],
-    {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      // A group of its own: Ctrl-C is for the parent, which ends this one after those that use it.
-      detached: true,
-      env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
-    },
-  );
+  const [blobPort = 0, queuePort = 0, tablePort = 0] = await freePorts(3);
+  const endpoints = { blobPort, queuePort, tablePort };
+  const child = spawnAzurite(endpoints, key, options.inMemory ? undefined : location);
   const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
-      await ended;
-      clearTimeout(timer);
-    }
+    await stopChild(child);
     if (options.location === undefined) rmSync(location, { recursive: true, force: true });
   };
   try {
-    await Promise.all([queuePort, tablePort].map((port) => answering(port ?? 0, child)));
+    await Promise.all([queuePort, tablePort].map((port) => waitUntilAnswering(port, child)));
   } catch (fault) {
     await stop();
     throw fault;
   }
   return {
-    connectionString: [
-      ...['DefaultEndpointsProtocol=http', `AccountName=${account}`, `AccountKey=${key}`],
-      ...[
-        `QueueEndpoint=http://127.0.0.1:${queuePort}/${account}`,
-        `TableEndpoint=http://127.0.0.1:${tablePort}/${account}`,
-      ],
-    ].join(';'),
+    connectionString: connectionString(endpoints, key),
     location,
     pid: child.pid ?? 0,
     child,
     stop,
   };
+}
+
+/** Without a location it keeps its data in memory. */
+function spawnAzurite(endpoints: Endpoints, key: string, location: string | undefined): ChildProcess {
+  const script = createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js');
+  const args = ['-e', wrapper, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck'];
+  if (location === undefined) args.push('--inMemoryPersistence');
+  else args.push('--location', location);
+  args.push('--blobPort', `${endpoints.blobPort}`);
+  args.push('--queuePort', `${endpoints.queuePort}`);
+  args.push('--tablePort', `${endpoints.tablePort}`);
+  return spawn(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // A group of its own: Ctrl-C is for the parent, which ends this one after those that use it.
+    detached: true,
+    env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
+  });
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+function connectionString({ queuePort, tablePort }: Endpoints, key: string): string {
+  return [
+    'DefaultEndpointsProtocol=http',
+    `AccountName=${account}`,
+    `AccountKey=${key}`,
+    `QueueEndpoint=http://127.0.0.1:${queuePort}/${account}`,
+    `TableEndpoint=http://127.0.0.1:${tablePort}/${account}`,
+  ].join(';');
 }
 
 function accountKey(location: string): string {
@@ -93,16 +112,7 @@ function accountKey(location: string): string {
   }
 }
 
-/** Ports that were free a moment ago: held all at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
-
-async function answering(port: number, child: ChildProcess): Promise<void> {
+async function waitUntilAnswering(port: number, child: ChildProcess): Promise<void> {
   const until = Date.now() + startMs;
   while (Date.now() < until) {
     if (child.exitCode !== null) throw new Error(`Azurite ended at its start with code ${child.exitCode}.`);

@@ -1,65 +1,88 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { FunctionInfo } from './host/host.ts';
 
 const startMs = 30_000;
 const stopMs = 10_000;
 /** What a process needs of its surroundings; the rest of a developer's shell (AZURE_*, NODE_OPTIONS) stays outside. */
 const inherited = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'USERPROFILE', 'LANG'];
+/** What Node prints for a debugger: not the reason why a host ended. */
+const debuggerLines = /^(Debugger listening on|For help, see:|Debugger attached|Waiting for the debugger).*\n?/gm;
 
 export interface HostProcess {
   port: number;
   pid: number;
-  functions: { name: string; type: string }[];
+  functions: FunctionInfo[];
   child: ChildProcess;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+interface ReadyMessage {
+  port: number;
+  functions: FunctionInfo[];
+}
+
 /**
- * Starts the functions host with exactly these settings and waits until it serves.
+ * Starts the functions host with exactly these settings and waits until it serves. With `inspectPort` a debugger can attach
+ * to it there.
  * @throws Error with the line that the host ended with
  */
-export async function startHostProcess(settings: Record<string, string>): Promise<HostProcess> {
+export async function startHostProcess(settings: Record<string, string>, inspectPort?: number): Promise<HostProcess> {
+  const nodeOptions = inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`];
+  const child = spawn(process.execPath, [...nodeOptions, join(process.cwd(), 'dist', 'local', 'host.js')], {
+    env: environmentOf(settings),
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    // A group of its own: Ctrl-C is for the parent, which ends this one before what it depends on.
+    detached: true,
+  });
+  try {
+    const { port, functions } = await readyMessage(child);
+    return { port, functions, pid: child.pid ?? 0, child, stop: (signal) => stopChild(child, signal) };
+  } catch (fault) {
+    await stopChild(child, 'SIGKILL');
+    throw fault;
+  }
+}
+
+function environmentOf(settings: Record<string, string>): Record<string, string> {
   const env: Record<string, string> = { ...settings };
   for (const name of inherited) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist', 'local', 'host.js')], {
-    env,
-    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    // A group of its own: Ctrl-C is for the parent, which ends this one before what it depends on.
-    detached: true,
-  });
-  let said = '';
+  return env;
+}
+
+/** The host's message once it serves. What it prints until then is the reason if it ends; after that it goes to stderr. */
+function readyMessage(child: ChildProcess): Promise<ReadyMessage> {
+  let errorText = '';
   let ready = false;
   child.stderr?.on('data', (chunk: Buffer) => {
     if (ready) process.stderr.write(chunk);
-    else said += chunk.toString();
+    else errorText += chunk.toString();
   });
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
-    await ended;
-    clearTimeout(timer);
-  };
-  const message = await new Promise<{ port: number; functions: HostProcess['functions'] }>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('The functions host did not start within 30 s.')), startMs);
-    child.once('message', (told) => {
+    child.once('message', (message) => {
       clearTimeout(timer);
-      resolve(told as { port: number; functions: HostProcess['functions'] });
+      ready = true;
+      resolve(message as ReadyMessage);
     });
     // `close` comes after the last of stderr, `exit` may not.
     child.once('close', (code) => {
       clearTimeout(timer);
-      reject(new Error(said.trim() || `The functions host ended with code ${code}.`));
+      const reason = errorText.replace(debuggerLines, '').trim();
+      reject(new Error(reason || `The functions host ended with code ${code}.`));
     });
-  }).catch(async (fault: unknown) => {
-    await stop('SIGKILL');
-    throw fault;
   });
-  ready = true;
-  return { ...message, pid: child.pid ?? 0, child, stop };
+}
+
+async function stopChild(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
+  await ended;
+  clearTimeout(timer);
 }

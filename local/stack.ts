@@ -1,22 +1,17 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { type RunningAzurite, startAzurite } from './azurite.ts';
-import { azureAudiences, type RunningEntra, startEntra, storeAudiences } from './emulators/entra.ts';
-import { type RunningKeyVault, startKeyVault } from './emulators/keyVault.ts';
-import { type RunningStore, startStore } from './emulators/store/server.ts';
+import { type Emulators, startEmulators } from './emulatorParts.ts';
+import type { RunningEntra } from './emulators/entra.ts';
+import type { RunningKeyVault } from './emulators/keyVault.ts';
+import type { RunningStore } from './emulators/store/server.ts';
 import { type HostProcess, startHostProcess } from './hostProcess.ts';
-import { type Identities, loadStack, newIdentities, saveStack } from './savedState.ts';
+import { startPart } from './part.ts';
+import { assertPortFree, type Ports } from './ports.ts';
+import type { Identities } from './savedState.ts';
+import { openState, saveState, writeRequestFiles } from './stackState.ts';
+import { createTeardown, type Teardown } from './teardown.ts';
 import { createLocalTls } from './tls.ts';
-
-export interface Ports {
-  functions: number;
-  entra: number;
-  keyVault: number;
-  collections: number;
-  purchase: number;
-}
 
 export interface StackOptions {
   /** Default: any free ones. */
@@ -33,6 +28,10 @@ export interface StackOptions {
   timers?: boolean;
   /** Settings beside, or in place of, those of the stack. */
   settings?: Record<string, string>;
+  /** A debugger can attach to the functions host at this port. */
+  inspectPort?: number;
+  /** Takes a line about what is starting now. */
+  onProgress?: (line: string) => void;
   /** A part ended that was not asked to. */
   onLost?: (part: string, how: string) => void;
 }
@@ -50,7 +49,7 @@ export interface Stack {
   /** Settings that the functions run with. */
   settings: Record<string, string>;
   host(): HostProcess;
-  /** Ends the functions host, if it still runs, and starts it anew with the same state. */
+  /** Ends the functions host, if it still runs, and starts it again with the same state. */
   restartHost(signal?: NodeJS.Signals): Promise<void>;
   save(): void;
   stop(): Promise<void>;
@@ -61,176 +60,119 @@ export interface Stack {
  * @throws Error that names the part
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const folder = options.stateDir ?? mkdtempSync(join(tmpdir(), 'store-functions-'));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const saved = options.stateDir === undefined ? undefined : loadStack(folder);
-  const identities = saved?.identities ?? newIdentities();
-  const undo: (() => Promise<void> | void)[] = [];
-  let stopping = false;
-  let restarting = false;
-  const stop = async (): Promise<void> => {
-    stopping = true;
-    for (const step of undo.splice(0).reverse()) await step();
-  };
-  if (options.stateDir === undefined) undo.push(() => rmSync(folder, { recursive: true, force: true }));
-  const start = async <Part>(name: string, port: number | undefined, work: () => Promise<Part>): Promise<Part> => {
-    try {
-      return await work();
-    } catch (fault) {
-      throw partFault(name, port, fault);
-    }
-  };
-
+  const teardown = createTeardown();
   try {
-    const tls = await createLocalTls();
-    const { ports } = options;
-
-    const entra = await start('Entra', ports?.entra, () =>
-      startEntra({ tls, ...at(ports?.entra), ...appsOf(identities) }),
-    );
-    undo.push(entra.close);
-    for (const [clientId, secrets] of Object.entries(saved?.entra ?? {})) entra.setSecrets(clientId, secrets);
-
-    const keyVault = await start('Key Vault', ports?.keyVault, () =>
-      startKeyVault({
-        ...{ tls, ...at(ports?.keyVault), verifyBearer: entra.verify },
-        authority: `${entra.url}/${identities.tenantId}`,
-      }),
-    );
-    undo.push(keyVault.close);
-    if (saved) keyVault.importState(saved.keyVault);
-    else {
-      keyVault.setSecret('entra-client-secret', identities.publisher.secret);
-      keyVault.setSecret('user-store-id-key', randomBytes(32).toString('base64'));
-    }
-
-    const store = await start('Microsoft Store', ports?.collections, () =>
-      startStore({
-        ...{ tls, verifyBearer: entra.verify, publisherClientId: identities.publisher.clientId },
-        ...(ports && { collectionsPort: ports.collections, purchasePort: ports.purchase }),
-      }),
-    );
-    undo.push(store.close);
-    if (saved) store.importState(saved.store);
-
-    // Not before the ports are held: a stack that already runs on the same state keeps its files.
-    const caFile = join(folder, 'ca.pem');
-    writeFileSync(caFile, tls.cert);
-    writeFileSync(join(folder, 'function-key'), identities.functionKey, { mode: 0o600 });
-    const azurite = await start('Azurite', undefined, () =>
-      startAzurite({ location: join(folder, 'azurite'), inMemory: options.tablesInMemory ?? false }),
-    );
-    undo.push(azurite.stop);
-    watch(azurite.child, 'Azurite');
-
-    const settings = {
-      ...settingsOf({ identities, entra, keyVault, store, azurite }),
-      NODE_EXTRA_CA_CERTS: caFile,
-      FUNCTIONS_APP_DIR: options.appDir ?? process.cwd(),
-      FUNCTIONS_PORT: String(ports?.functions ?? 0),
-      ...(options.logFile !== undefined && { FUNCTIONS_LOG_FILE: options.logFile }),
-      ...(options.timers === false && { FUNCTIONS_TIMERS: 'off' }),
-      ...options.settings,
-    };
-    const startHost = async (): Promise<HostProcess> => {
-      const started = await start('functions', ports?.functions, () => startHostProcess(settings));
-      watch(started.child, 'The functions host');
-      return started;
-    };
-    const save = (): void => {
-      if (options.stateDir === undefined) return;
-      saveStack(folder, {
-        identities,
-        keyVault: keyVault.exportState(),
-        store: store.exportState(),
-        entra: entra.exportSecrets(),
-      });
-    };
-    // Once the functions have ended: what they still do is part of it.
-    undo.push(save);
-    let host = await startHost();
-    undo.push(() => host.stop());
-    settings.FUNCTIONS_PORT = String(host.port);
-
-    save();
-
-    return {
-      ...{
-        functionsUrl: `http://localhost:${host.port}`,
-        identities,
-        entra,
-        keyVault,
-        store,
-        azurite,
-        settings,
-        save,
-        stop,
-      },
-      ...{ ca: tls.cert, caFile },
-      host: () => host,
-      async restartHost(signal) {
-        restarting = true;
-        await host.stop(signal);
-        host = await startHost();
-        restarting = false;
-      },
-    };
+    return await startParts(options, teardown);
   } catch (fault) {
-    await stop();
+    await teardown.run();
     throw fault;
   }
-
-  function watch(child: HostProcess['child'], name: string): void {
-    child.once('exit', (code, signal) => {
-      if (!stopping && !restarting) options.onLost?.(name, signal ?? `code ${code}`);
-    });
-  }
 }
 
-function partFault(name: string, port: number | undefined, fault: unknown): Error {
-  const { code, message } = fault as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE')
-    return new Error(
-      `Port ${(fault as { port?: number }).port ?? port} (${name}) is in use: end what uses it, then start again.`,
-    );
-  return new Error(name === 'functions' ? message : `${name}: ${message}`, { cause: fault });
-}
+async function startParts(options: StackOptions, teardown: Teardown): Promise<Stack> {
+  const { ports, onProgress = () => undefined } = options;
+  await checkHostPorts(options);
+  const state = openState(options.stateDir, teardown);
+  onProgress('Starting the emulators of Entra, Key Vault and the Microsoft Store ...');
+  const tls = await createLocalTls();
+  const emulators = await startEmulators({ state, tls, ports, teardown });
 
-function at(port: number | undefined): { port?: number } {
-  return port === undefined ? {} : { port };
-}
+  // Only now that the ports are ours: another stack that runs on the same state keeps its files.
+  const caFile = writeRequestFiles(state, tls);
+  onProgress('Starting Azurite ...');
+  const azurite = await startPart('Azurite', undefined, () =>
+    startAzurite({ location: join(state.folder, 'azurite'), inMemory: options.tablesInMemory ?? false }),
+  );
+  teardown.add(azurite.stop);
+  watchExit(azurite.child, 'Azurite', options, () => teardown.running);
 
-function appsOf({ tenantId, publisher, own }: Identities) {
+  const settings = settingsOf({ identities: state.identities, emulators, azurite, caFile, options });
+  const save = (): void => saveState(state, emulators);
+  // Runs after the functions have ended: what they do last is saved too.
+  teardown.add(save);
+  onProgress('Starting the functions ...');
+  const functions = await startFunctions(settings, options, teardown);
+  save();
   return {
-    tenantId,
-    apps: [
-      { clientId: publisher.clientId, secrets: [publisher.secret], audiences: storeAudiences },
-      { clientId: own.clientId, secrets: [own.secret], audiences: azureAudiences },
-    ],
+    functionsUrl: `http://localhost:${functions.host().port}`,
+    identities: state.identities,
+    ...emulators,
+    azurite,
+    ca: tls.cert,
+    caFile,
+    settings,
+    host: functions.host,
+    restartHost: functions.restart,
+    save,
+    stop: teardown.run,
   };
+}
+
+/** The host starts last: that its ports are in use is known, and said, before anything starts. */
+async function checkHostPorts({ ports, inspectPort }: StackOptions): Promise<void> {
+  if (ports) await startPart('functions', ports.functions, () => assertPortFree(ports.functions));
+  if (inspectPort !== undefined) await startPart('debugger', inspectPort, () => assertPortFree(inspectPort));
+}
+
+/** The functions host. It can be ended and started again, with the same settings and at the same port. */
+async function startFunctions(settings: Record<string, string>, options: StackOptions, teardown: Teardown) {
+  let restarting = false;
+  const start = async (): Promise<HostProcess> => {
+    const started = await startPart('functions', options.ports?.functions, () =>
+      startHostProcess(settings, options.inspectPort),
+    );
+    watchExit(started.child, 'The functions host', options, () => teardown.running || restarting);
+    return started;
+  };
+  let host = await start();
+  teardown.add(() => host.stop());
+  settings.FUNCTIONS_PORT = String(host.port);
+  return {
+    host: () => host,
+    async restart(signal?: NodeJS.Signals): Promise<void> {
+      restarting = true;
+      await host.stop(signal);
+      host = await start();
+      restarting = false;
+    },
+  };
+}
+
+function watchExit(child: ChildProcess, name: string, { onLost }: StackOptions, isExpected: () => boolean): void {
+  child.once('exit', (code, signal) => {
+    if (!isExpected()) onLost?.(name, signal ?? `code ${code}`);
+  });
 }
 
 function settingsOf(parts: {
   identities: Identities;
-  entra: RunningEntra;
-  keyVault: RunningKeyVault;
-  store: RunningStore;
+  emulators: Emulators;
   azurite: RunningAzurite;
+  caFile: string;
+  options: StackOptions;
 }): Record<string, string> {
   const { tenantId, publisher, own, functionKey, masterKey } = parts.identities;
+  const { entra, keyVault, store } = parts.emulators;
+  const { appDir = process.cwd(), ports, logFile, timers, settings } = parts.options;
   return {
     ENTRA_TENANT_ID: tenantId,
     ENTRA_CLIENT_ID: publisher.clientId,
-    ENTRA_AUTHORITY_HOST: parts.entra.url,
+    ENTRA_AUTHORITY_HOST: entra.url,
     AZURE_TENANT_ID: tenantId,
     AZURE_CLIENT_ID: own.clientId,
     AZURE_CLIENT_SECRET: own.secret,
-    AZURE_AUTHORITY_HOST: parts.entra.url,
-    KEY_VAULT_URI: parts.keyVault.url,
+    AZURE_AUTHORITY_HOST: entra.url,
+    KEY_VAULT_URI: keyVault.url,
     TABLES_CONNECTION_STRING: parts.azurite.connectionString,
-    STORE_COLLECTIONS_URL: parts.store.collectionsUrl,
-    STORE_PURCHASE_URL: parts.store.purchaseUrl,
+    STORE_COLLECTIONS_URL: store.collectionsUrl,
+    STORE_PURCHASE_URL: store.purchaseUrl,
     FUNCTIONS_KEY: functionKey,
     FUNCTIONS_MASTER_KEY: masterKey,
+    NODE_EXTRA_CA_CERTS: parts.caFile,
+    FUNCTIONS_APP_DIR: appDir,
+    FUNCTIONS_PORT: String(ports?.functions ?? 0),
+    ...(logFile !== undefined && { FUNCTIONS_LOG_FILE: logFile }),
+    ...(timers === false && { FUNCTIONS_TIMERS: 'off' }),
+    ...settings,
   };
 }

@@ -1,8 +1,9 @@
 /** `npm start`: the whole stack on fixed ports, its state in `.local/`, until Ctrl-C. */
 import { join } from 'node:path';
+import { guide } from './guide.ts';
+import { OptionError, parseStartOptions, type StartOptions, startHelp } from './options.ts';
 import { type Stack, startStack } from './stack.ts';
 
-const ports = { functions: 7071, entra: 7072, keyVault: 7073, collections: 7074, purchase: 7075 };
 const stateDir = join(process.cwd(), '.local');
 const saveEveryMs = 5000;
 
@@ -16,59 +17,57 @@ async function end(code: number): Promise<void> {
   process.exit(code);
 }
 
-const endWith = (code: number) => () => {
+function endWith(code: number): void {
   end(code).catch((fault: unknown) => {
     console.error(`The stack did not end cleanly: ${fault instanceof Error ? fault.message : 'unknown'}`);
     process.exit(1);
   });
-};
+}
 
 try {
+  const options = parseStartOptions(process.argv.slice(2));
+  if (options.help) console.log(startHelp);
+  else await start(options);
+} catch (fault) {
+  console.error(fault instanceof Error ? fault.message : fault);
+  process.exit(fault instanceof OptionError ? 2 : 1);
+}
+
+async function start({ ports, inspectPort }: StartOptions): Promise<void> {
   const started = await startStack({
     ports,
     stateDir,
+    ...(inspectPort !== undefined && { inspectPort }),
+    onProgress: console.log,
     onLost: (part, how) => {
       console.error(`${part} ended (${how}): the rest is being ended too.`);
-      endWith(1)();
+      endWith(1);
     },
   });
   stack = started;
   setInterval(() => started.save(), saveEveryMs).unref();
   process.on('SIGINT', () => {
     console.log('\nEnding ...');
-    endWith(0)();
+    endWith(0);
   });
-  process.on('SIGTERM', endWith(0));
-  console.log(guide(started));
-} catch (fault) {
-  console.error(fault instanceof Error ? fault.message : fault);
-  process.exit(1);
+  process.on('SIGTERM', () => endWith(0));
+  // The terminal was closed: there is nothing to print to.
+  process.on('SIGHUP', () => endWith(0));
+  console.log(guideOf(started, inspectPort));
 }
 
-function guide({ functionsUrl, identities, entra, keyVault, store, azurite }: Stack): string {
-  const tables = /TableEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1];
-  return `
-functions         ${functionsUrl}/api
-Microsoft Store   ${store.collectionsUrl} (collections), ${store.purchaseUrl} (purchase), control: /emulator/
-Entra             ${entra.url}
-Key Vault         ${keyVault.url}
-Azurite           ${tables} (tables)
-function key      ${identities.functionKey} (also in .local/function-key)
-state             .local/ (delete it to start anew)
-
-Three requests to paste into another terminal, in this folder:
-
-# 1. The Store sells a durable to a player (its control API) and the game client makes the player's keys.
-curl -sS --cacert .local/ca.pem -X PUT ${store.collectionsUrl}/emulator/products/9NSWORD -d '{"kind":"Durable"}'
-curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator/purchases -d '{"user":"player-1","productId":"9NSWORD"}'
-KEYS=$(curl -sS --cacert .local/ca.pem ${store.collectionsUrl}/emulator/keys -d '{"user":"player-1"}')
-
-# 2. The game backend registers the keys.
-curl -sS -X PUT ${functionsUrl}/api/users/player-1/store-ids -H "x-functions-key: $(cat .local/function-key)" -d "$KEYS"
-
-# 3. The game backend asks what the player owns.
-curl -sS ${functionsUrl}/api/entitlements/query -H "x-functions-key: $(cat .local/function-key)" -d '{"userId":"player-1","products":["9NSWORD"]}'
-
-Ctrl-C ends all of it.
-`;
+function guideOf(started: Stack, inspectPort: number | undefined): string {
+  const { functionsUrl, identities, entra, keyVault, store, azurite } = started;
+  return guide({
+    functionsUrl,
+    functionKey: identities.functionKey,
+    functions: started.host().functions,
+    collectionsUrl: store.collectionsUrl,
+    purchaseUrl: store.purchaseUrl,
+    entraUrl: entra.url,
+    keyVaultUrl: keyVault.url,
+    tablesUrl: /TableEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1] ?? '',
+    inspectPort,
+    shell: process.platform === 'win32' ? 'powershell' : 'bash',
+  });
 }

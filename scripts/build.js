@@ -17,6 +17,8 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
+const quiet = process.argv.includes('--quiet');
+if (!quiet) console.log('Building ...');
 const dist = join(root, 'dist');
 const units = JSON.parse(readFileSync('infra/units.json', 'utf8'));
 const host = readFileSync('host.json', 'utf8');
@@ -34,13 +36,17 @@ const common = {
   logLevel: 'warning',
   legalComments: 'none',
 };
+// A debugger finds src/ and local/ through these. `sourceRoot` adds one level, because dist/.next-*/ is one level deeper
+// than dist/, where the files end up. Units are for deployment and get none: their maps would triple the time of a build.
+const sourceMaps = { sourcemap: true, sourcesContent: false, sourceRoot: 'built' };
 // Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
 const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
 
 /** Function apps by folder, each a bundle of its own; in one build, so that what they share is read once. */
-const bundleApps = (apps) =>
+const bundleApps = (apps, options = {}) =>
   build({
     ...common,
+    ...options,
     banner,
     outdir: next,
     minifySyntax: true,
@@ -73,11 +79,16 @@ const localEntries = {
 
 try {
   await Promise.all([
-    bundleApps({
-      app: functionNames,
-      ...Object.fromEntries(Object.entries(units).map(([unit, { functions }]) => [`units/${unit}`, functions])),
+    bundleApps({ app: functionNames }, sourceMaps),
+    bundleApps(Object.fromEntries(Object.entries(units).map(([unit, { functions }]) => [`units/${unit}`, functions]))),
+    build({
+      ...common,
+      ...sourceMaps,
+      entryPoints: localEntries,
+      outdir: join(next, 'local'),
+      packages: 'external',
+      splitting: true,
     }),
-    build({ ...common, entryPoints: localEntries, outdir: join(next, 'local'), packages: 'external', splitting: true }),
   ]);
   for (const unit of Object.keys(units)) {
     const folder = join(next, 'units', unit);
@@ -97,7 +108,7 @@ try {
 } finally {
   rmSync(next, { recursive: true, force: true });
 }
-if (!process.argv.includes('--quiet')) console.log(`dist/: app, ${Object.keys(units).length} units, local`);
+if (!quiet) console.log(`dist/: app, ${Object.keys(units).length} units, local`);
 
 function emitUnbundled(outDir) {
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '..', 'bin', 'tsc');
