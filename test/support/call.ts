@@ -1,8 +1,9 @@
-import type { Call, Clock } from '../../src/shared/lib/callContext.ts';
+import type { CallContext } from '../../src/shared/lib/callContext.ts';
+import type { Clock } from '../../src/shared/lib/clock.ts';
 import { structuredLog } from '../../src/shared/lib/log.ts';
 
 /** A call whose log lines are kept. */
-export function testCall(over: Partial<Call> = {}): Call & { lines: string[] } {
+export function testCall(over: Partial<CallContext> = {}): CallContext & { lines: string[] } {
   const lines: string[] = [];
   return {
     correlationId: 'test',

@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { DefaultAzureCredential } from '@azure/identity';
+import type { TokenCredential } from '@azure/identity';
 import { loadSettings, type Settings, type SettingsGroup } from '../config.ts';
 import { once } from '../lib/once.ts';
 import { createTableOpener } from '../state/tables.ts';
@@ -27,8 +27,12 @@ app.hook.appStart(() => {
 });
 
 /** The app's own identity, for Key Vault and Tables. Towards the Store it is another one: the publisher's. */
-export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity'>): DefaultAzureCredential {
-  return new DefaultAzureCredential({ disableInstanceDiscovery: !ownIdentity.instanceDiscovery });
+export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity'>): TokenCredential {
+  const credential = once(async () => {
+    const { DefaultAzureCredential } = await import('../identity/azureIdentity.ts');
+    return new DefaultAzureCredential({ disableInstanceDiscovery: !ownIdentity.instanceDiscovery });
+  });
+  return { getToken: async (scopes, options) => (await credential()).getToken(scopes, options) };
 }
 
 export const ownCredential = once(createOwnCredential);

@@ -1,6 +1,7 @@
 import type { Settings, SettingsGroup } from '../config.ts';
 import { createKeyCipher } from '../identity/cipher.ts';
-import { createEntra, createPublisherMint, type Entra } from '../identity/entra.ts';
+import { createEntra, type Entra } from '../identity/entra.ts';
+import { createPublisherMint } from '../identity/publisherMint.ts';
 import { createKeyVaultReader, createSecrets } from '../identity/secrets.ts';
 import { systemClock } from '../lib/clock.ts';
 import { once } from '../lib/once.ts';

@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest';
 import { linesOf, lineToClaim } from '../../../src/shared/consume/match.ts';
 
-test('a line to claim: the own one of an earlier try, else the first that is not claimed whole', () => {
+test('a line to claim: the own one of an earlier attempt, else the first that is not claimed whole', () => {
   const line = (lineItemId: string, quantity: number) => ({ orderId: 'o', lineItemId, quantity, purchasedAt: '' });
   const claim = (trackingId: string, quantity = 1) => ({
-    ...{ userId: 'u', account: 'default', trackingId, productId: 'P', orderId: 'o', lineItemId: '', quantity },
+    userId: 'u',
+    account: 'default',
+    trackingId,
+    productId: 'P',
+    orderId: 'o',
+    lineItemId: '',
+    quantity,
   });
   const lines = [line('a', 1), line('b', 2), line('c', 1)];
   const mine = { userId: 'u', id: 'mine' };
@@ -24,20 +30,16 @@ test('lines to match with: purchased ones of the product, the oldest first', () 
     lineItemState,
     quantity: null,
   });
-  const pages = [
-    { items: [{ orderId: 'o3', orderPurchasedDate: '2026-03-01', orderLineItems: [line('c', 'GEMS', 'Purchased')] }] },
+  const orders = [
+    { orderId: 'o3', orderPurchasedDate: '2026-03-01', orderLineItems: [line('c', 'GEMS', 'Purchased')] },
     {
-      items: [
-        {
-          orderId: 'o1',
-          orderPurchasedDate: '2026-01-01',
-          orderLineItems: [line('a', 'GEMS', 'Purchased'), line('b', 'COINS', 'Purchased')],
-        },
-        { orderId: 'o2', orderPurchasedDate: '2026-02-01', orderLineItems: [line('r', 'GEMS', 'Refunded')] },
-      ],
+      orderId: 'o1',
+      orderPurchasedDate: '2026-01-01',
+      orderLineItems: [line('a', 'GEMS', 'Purchased'), line('b', 'COINS', 'Purchased')],
     },
+    { orderId: 'o2', orderPurchasedDate: '2026-02-01', orderLineItems: [line('r', 'GEMS', 'Refunded')] },
   ];
-  expect(linesOf(pages, 'GEMS').map(({ orderId, lineItemId, quantity }) => [orderId, lineItemId, quantity])).toEqual([
+  expect(linesOf(orders, 'GEMS').map(({ orderId, lineItemId, quantity }) => [orderId, lineItemId, quantity])).toEqual([
     ['o1', 'a', 1],
     ['o3', 'c', 1],
   ]);

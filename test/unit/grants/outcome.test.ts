@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { grantOutcome } from '../../../src/shared/grants/handler.ts';
+import { grantOutcome, grantRefusal } from '../../../src/shared/grants/outcome.ts';
 import { answer, refusal } from '../../support/storeAnswer.ts';
 
 test.each([
@@ -12,23 +12,28 @@ test.each([
   [401, refusal('Unauthorized'), 'unknown'] as const,
   [410, refusal('Gone'), 'unknown'] as const,
   [429, refusal('TooManyRequests'), 'unknown'] as const,
-  [200, { orderState: 'Purchased' }, 'completed'] as const,
-  [200, { orderState: 'Canceled' }, 'store_rejected'] as const,
-  ...['Editing', 'CheckingOut', 'Pending', 'Refunded', 'ChargedBack', 'Novel'].map(
-    (orderState) => [200, { orderState }, 'unknown'] as const,
-  ),
-  [200, {}, 'unknown'] as const,
-])('a grant answered with %i %j', (status, body, code) => {
-  const outcome = grantOutcome(answer(status, body));
+])('a grant refused with %i %j', (status, body, code) => {
+  const outcome = grantRefusal(answer(status, body));
   expect(outcome.outcome === 'rejected' ? outcome.rejection.code : outcome.outcome).toBe(code);
 });
 
-test('no answer whatever is final but those that the contract lists', () => {
+test.each([
+  ['Purchased', 'completed'],
+  ['Canceled', 'rejected'],
+  ...['Editing', 'CheckingOut', 'Pending', 'Refunded', 'ChargedBack', 'Novel'].map(
+    (state) => [state, 'unknown'] as const,
+  ),
+] as const)('an order in the state %s is %s', (orderState, expected) => {
+  const { error } = answer(200, {});
+  expect(grantOutcome({ orderState }, error).outcome).toBe(expected);
+});
+
+test('no refusal is final but those that the contract lists', () => {
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 599 }), fc.jsonValue(), (status, body) => {
-      const { outcome } = grantOutcome(answer(status, body));
-      if (outcome === 'rejected') expect([200, 400, 403, 404, 409, 422]).toContain(status);
-      if (outcome === 'completed') expect(status).toBe(200);
+      const { outcome } = grantRefusal(answer(status, body));
+      expect(outcome).not.toBe('completed');
+      if (outcome === 'rejected') expect([400, 403, 404, 409, 422]).toContain(status);
     }),
   );
 });

@@ -1,6 +1,6 @@
 import { AuthenticationRequiredError } from '@azure/identity';
 import { expect, test } from 'vitest';
-import { cachedEntra } from '../../../src/shared/identity/entra.ts';
+import { createEntra } from '../../../src/shared/identity/entra.ts';
 import { testCall, testClock } from '../../support/call.ts';
 
 const minute = 60_000;
@@ -8,7 +8,7 @@ const minute = 60_000;
 function entraAt(clock = testClock()) {
   const minted: string[] = [];
   const faults: unknown[] = [];
-  const entra = cachedEntra(async (scope) => {
+  const entra = createEntra(async (scope) => {
     minted.push(scope);
     const count = minted.length;
     await Promise.resolve();

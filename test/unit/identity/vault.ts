@@ -1,4 +1,4 @@
-import { cachedSecrets, type SecretVersion } from '../../../src/shared/identity/secrets.ts';
+import { createSecrets, type SecretVersion } from '../../../src/shared/identity/secrets.ts';
 import { testCall, testClock } from '../../support/call.ts';
 
 /** A vault in memory, and the secrets that are read from it. */
@@ -6,7 +6,7 @@ export function vault(clock = testClock()) {
   const versions = new Map<string, SecretVersion[]>();
   const reads: string[] = [];
   const state = { down: false };
-  const secrets = cachedSecrets(async (name, version) => {
+  const secrets = createSecrets(async (name, version) => {
     reads.push(`${name}/${version ?? ''}`);
     await Promise.resolve();
     const found = versions

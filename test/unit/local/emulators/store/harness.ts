@@ -21,7 +21,7 @@ const verifyBearer = (token: string) => {
 };
 
 /** Moves the clock of the emulator. */
-export function advance(ms: number): void {
+export function applyTransition(ms: number): void {
   now += ms;
 }
 

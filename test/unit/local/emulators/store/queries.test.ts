@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { advance, b2b, bearer, consume, inner, keys, post, query, renew, store, useStore } from './harness.ts';
+import { applyTransition, b2b, bearer, consume, inner, keys, post, query, renew, store, useStore } from './harness.ts';
 
 useStore();
 
@@ -61,7 +61,7 @@ describe('who asks', () => {
       status: 200,
       body: { newQuantity: 0 },
     });
-    advance(9 * 3600 * 1000);
+    applyTransition(9 * 3600 * 1000);
     const late = await consume({ ...body, beneficiary: undefined }, x);
     expect(late.status).toBe(401);
     expect(late.headers['www-authenticate']).toContain('token_expired');
@@ -73,13 +73,13 @@ describe('who asks', () => {
   it('limits the rate of a user', async () => {
     store.control.putSettings({ rateLimit: { operations: 2, seconds: 10 } });
     await query(['P']);
-    advance(4000);
+    applyTransition(4000);
     await query(['P']);
     const limited = await query(['P']);
     expect(limited).toMatchObject({ status: 429, headers: { 'retry-after': '6' } });
     expect(limited.text).toContain('The rate limit of 2 operations in 10 seconds has been exceeded for aspect');
     expect((await query(['P'], {}, keys({ user: 'v' }).collectionsId)).status).toBe(200);
-    advance(6000);
+    applyTransition(6000);
     expect((await query(['P'])).status).toBe(200);
   });
 });
