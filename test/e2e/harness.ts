@@ -146,6 +146,15 @@ export function sell(user: string, productId: string, product: object = {}): { o
 
 export const query = (body: object): Promise<Answer> => api('POST', '/api/entitlements/query', body);
 
+/** Has the recovery timer run, and does not wait for it. */
+export async function fireRecovery(): Promise<void> {
+  const answer = await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
+    ...{ method: 'POST', body: '{"input":""}' },
+    headers: { 'x-functions-key': stack.identities.masterKey, 'content-type': 'application/json' },
+  });
+  expect(answer.status).toBe(202);
+}
+
 /** How often the Store was asked for an operation since the test began. */
 export const asked = (operation: string): number =>
   stack.store.requests.filter((request) => request.operation === operation).length;

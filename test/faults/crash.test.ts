@@ -1,10 +1,9 @@
 import { afterAll, expect, test } from 'vitest';
 import { chunksOf } from '../../src/shared/lib/chunks.ts';
 import { fulfilmentShards } from '../../src/shared/state/fulfilments.ts';
-import { stack, useStack } from '../e2e/harness.ts';
+import { fireRecovery, stack, useStack } from '../e2e/harness.ts';
 import {
   expectFulfilledOnce,
-  fireRecovery,
   later,
   player,
   proxy,

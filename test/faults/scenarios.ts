@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { odata, TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { type Answer, api, keysOf, logText, stack, storeIdsPath } from '../e2e/harness.ts';
+import { type Answer, api, fireRecovery, keysOf, logText, stack, storeIdsPath } from '../e2e/harness.ts';
 import { startTableProxy, type TableProxy } from '../support/tableProxy.ts';
 
 export let proxy: TableProxy;
@@ -42,15 +42,6 @@ export async function restartLater(ms: number): Promise<void> {
   offsetMs += ms;
   stack.settings.CLOCK_OFFSET_MS = String(offsetMs);
   await stack.restartHost('SIGKILL');
-}
-
-/** Has the recovery timer run, and does not wait for it. */
-export async function fireRecovery(): Promise<void> {
-  const answer = await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
-    ...{ method: 'POST', body: '{"input":""}' },
-    headers: { 'x-functions-key': stack.identities.masterKey, 'content-type': 'application/json' },
-  });
-  expect(answer.status).toBe(202);
 }
 
 /** Runs the recovery timer and waits until it has been through. */
