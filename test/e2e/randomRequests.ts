@@ -4,6 +4,7 @@ import { Pool } from 'undici';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { contracts } from '../../src/shared/contract/index.ts';
 import type { Method } from '../../src/shared/contract/route.ts';
+import { anyText } from '../support/anyText.ts';
 import { randomRequests as runs } from '../support/thorough.ts';
 import { stack } from './harness.ts';
 
@@ -31,7 +32,7 @@ const member = fc.constantFrom(
 const plausible = fc.dictionary(
   member,
   fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyText(),
     fc.constantFrom<unknown>('u', '*', 'default', 'v8', 'All', ['A'], ['PC'], {}, null, 1, true),
     fc.array(fc.jsonValue(), { maxLength: 3 }),
   ),
@@ -57,8 +58,7 @@ const anyHeaders = fc.dictionary(
     maxKeys: 3,
   },
 );
-const pathPart = fc
-  .string({ unit: 'binary', minLength: 1, maxLength: 12 })
+const pathPart = anyText({ minLength: 1, maxLength: 12 })
   .map((text) => encodeURIComponent(text.toWellFormed()))
   .filter((text) => !/^\.{1,2}$/.test(text));
 
@@ -72,10 +72,7 @@ const anyQuery = fc.oneof(
       .array(
         fc.tuple(
           fc.constantFrom('limit', 'wait', 'x', ''),
-          fc.oneof(
-            fc.constantFrom('1', '0', '500', '501', '-1', '1e2', ' 1'),
-            fc.string({ unit: 'binary', maxLength: 6 }),
-          ),
+          fc.oneof(fc.constantFrom('1', '0', '500', '501', '-1', '1e2', ' 1'), anyText({ maxLength: 6 })),
         ),
         { minLength: 1, maxLength: 3 },
       )
