@@ -44,20 +44,21 @@ export async function benchRecovery(stack: Stack, logFile: string): Promise<stri
   return table(['pending consumes recovered', 'ms each', `of that at ${sizes[0]}`], rows);
 }
 
-/** Runs the timer until a run leaves nothing for its time budget; answers with how many records were taken up. */
+/** Runs the timer until a run ends before its time budget. Returns how many records were processed. */
 async function recoverAll(stack: Stack, log: () => string): Promise<number> {
   let taken = 0;
   for (;;) {
     log();
     await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
-      ...{ method: 'POST', body: '{"input":""}' },
+      method: 'POST',
+      body: '{"input":""}',
       headers: { 'x-functions-key': stack.identities.masterKey, 'content-type': 'application/json' },
     });
     let said = '';
     let run: RegExpExecArray | null = null;
     while (!run) {
       await sleep(50);
-      // A line may have come in halves; what is long past is not looked at again.
+      // A line may come in two parts. Older ones are not searched again.
       said = said.slice(-1000) + log();
       run = /\{"event":"run".*\}/.exec(said);
     }

@@ -20,7 +20,7 @@ type Kind = FulfilmentKind<string, string, string>;
 const done: Outcome<string> = { outcome: 'completed', result: 'done' };
 const unknown: Outcome<string> = { outcome: 'unknown', why: 'test' };
 
-/** An engine over real tables, whose Store answers what the test says. The clock stands still unless it is moved. */
+/** An engine on real tables. The test says what the Store answers, and moves the clock. */
 function engineOf(over: Partial<Kind> = {}) {
   const clock = testClock();
   const attempts: string[] = [];
@@ -47,12 +47,12 @@ function engineOf(over: Partial<Kind> = {}) {
   return { clock, attempts, announced, store, table, engine, submit, call };
 }
 
-test('of ten that ask again at the very same moment one asks the Store', async () => {
+test('ten requests repeat one at the same time: one of them asks the Store', async () => {
   const { attempts, announced, store, submit } = engineOf();
   store.says = unknown;
   expect((await submit('race')).record.state).toBe('open');
   store.says = done;
-  // Longer than a table request: who takes a record that is another's is at it meanwhile.
+  // Longer than a table request: a second attempt would start meanwhile.
   store.takesMs = 100;
   const answers = await Promise.all(Array.from({ length: 10 }, () => submit('race')));
   expect(attempts).toHaveLength(2);
@@ -60,7 +60,7 @@ test('of ten that ask again at the very same moment one asks the Store', async (
   expect(announced).toEqual(['race']);
 });
 
-test('a replay needs no key, and other parameters are refused without one', async () => {
+test('a replay needs no key, and a request with other parameters is refused without one', async () => {
   const { submit } = engineOf();
   await submit('keyless');
   const { submit: again } = engineOf({ identity: () => new Promise(() => undefined) });
@@ -68,7 +68,7 @@ test('a replay needs no key, and other parameters are refused without one', asyn
   await expect(again('keyless', 'other')).rejects.toMatchObject({ code: 'tracking_id_reused' });
 });
 
-test('one that is given up while another waits for it begins anew', async () => {
+test('a record that is voided while another request waits for it is created again', async () => {
   let refuse: (fault: Problem) => void = () => undefined;
   const waiting = new Promise<string>((_, reject) => {
     refuse = reject;
@@ -85,7 +85,7 @@ test('one that is given up while another waits for it begins anew', async () => 
   expect((await first.table.get('u', 'void'))?.state).toBe('completed');
 });
 
-test('the recovery goes through a list of many pages, past those it must leave, and ends', async () => {
+test('the recovery reads a list of many pages to its end, also past records that it has to skip', async () => {
   const broken = engineOf();
   broken.store.says = unknown;
   const ids = Array.from({ length: 230 }, (_, at) => `page-${at}`);
@@ -101,14 +101,14 @@ test('the recovery goes through a list of many pages, past those it must leave, 
   const run = () => timer.run({ ...call(), deadline: clock.now() + 270_000 });
   expect(await run()).toEqual({ taken: ids.length, left: 0, remaining: false });
   expect(attempts).toHaveLength(ids.length);
-  // What is settled, but could not be announced, is told later: here never, and the run ends all the same.
+  // A completed record whose event could not be published is retried: here it fails each time, and the run still ends.
   clock.advance(61_000);
   expect(await run()).toEqual({ taken: 0, left: ids.length / 2, remaining: false });
   expect(attempts).toHaveLength(ids.length);
   expect(announced).toHaveLength(ids.length / 2);
 });
 
-test('an attempt that nobody would be there to hear of is not made', async () => {
+test('an attempt that would outlast its request is not made', async () => {
   const { clock, attempts, engine, table, submit } = engineOf();
   const late = testCall({ deadline: clock.now() + 13_000 });
   expect((await engine.submit(late, 'u', 'late', 'r')).record.state).toBe('open');
@@ -119,7 +119,7 @@ test('an attempt that nobody would be there to hear of is not made', async () =>
   expect((await submit('late')).record.state).toBe('completed');
 });
 
-test('keys that are registered again and again do not make the pauses longer', async () => {
+test('keys that are registered repeatedly do not make the pauses longer', async () => {
   const { clock, store, engine, table, submit, call } = engineOf();
   store.says = unknown;
   await submit('patient');

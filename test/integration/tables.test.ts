@@ -28,7 +28,7 @@ async function written(id: string, userId?: string) {
   return stored === 'conflict' ? expect.fail('a conflict') : stored;
 }
 
-test('a table that is gone is unavailable, not empty; it is made anew by the next request', async () => {
+test('a table that was deleted is unavailable, not empty; the next request creates it again', async () => {
   const table = open('Gone');
   const client = TableClient.fromConnectionString(azurite.connectionString, 'Gone', { allowInsecureConnection: true });
   await table.upsert({ partitionKey: 'p', rowKey: 'r' });
@@ -43,7 +43,7 @@ test('a table that is gone is unavailable, not empty; it is made anew by the nex
   }
 });
 
-test('a record is created once, and changed only from where it was read', async () => {
+test('a record is created once, and changed only if it is as it was read', async () => {
   const table = fulfilments();
   const stored = await written('a');
   expect(stored.etag).toMatch(/\S/);
@@ -55,7 +55,7 @@ test('a record is created once, and changed only from where it was read', async 
   expect(await table.get('u', 'a')).toMatchObject({ ...completed, etag: expect.any(String) });
 });
 
-test('the list has what is due, the longest due first, and nothing that is settled', async () => {
+test('the list has what is due, the longest due first, and nothing that is completed', async () => {
   const table = fulfilments();
   const user = 'list';
   const [first, second, settled] = [await written('1', user), await written('2', user), await written('3', user)];
@@ -76,7 +76,7 @@ test('the list has what is due, the longest due first, and nothing that is settl
   expect(await table.dueOfUser('lis')).toEqual([]);
 });
 
-test('a result of thousands of orders comes back whole', async () => {
+test('a result of thousands of orders is read back whole', async () => {
   const stored = await written('long');
   const result = { text: 'x'.repeat(450_000) };
   const done = next(stored, { type: 'complete', now, byCreator: true, result });
@@ -85,7 +85,7 @@ test('a result of thousands of orders comes back whole', async () => {
   expect((await fulfilments().get('u', 'long'))?.result).toEqual(result);
 });
 
-test('an event is made once for its cause, even after it was acknowledged', async () => {
+test('an event is created once for its cause, even after it was acknowledged', async () => {
   const table = eventsTable(open);
   const happening = { type: 'consume.completed', cause: ['u', 'a'], at: now, subject: 'u', data: { n: 1 } };
   await table.put(happening);
@@ -107,7 +107,7 @@ test('an event is made once for its cause, even after it was acknowledged', asyn
   expect(await table.oldest(10)).toEqual([]);
 });
 
-test(`8 writers of ${eventsOfWriter} events each: every one reaches a reader that acknowledges as it goes, none comes again`, async () => {
+test(`8 writers of ${eventsOfWriter} events each: a reader that acknowledges meanwhile gets every event once`, async () => {
   const feed = eventsTable(openTables({ connectionString: azurite.connectionString }, { getToken: async () => null }));
   expect(await feed.oldest(1)).toEqual([]);
   let writing = 8;
@@ -134,7 +134,7 @@ test(`8 writers of ${eventsOfWriter} events each: every one reaches a reader tha
   expect([...seen.values()].every((times) => times === 1)).toBe(true);
 });
 
-test('claims of an order line: each consume once, other lines apart', async () => {
+test('claims of an order line: each consume once, other lines separate', async () => {
   const table = orderLinesTable(open);
   const claim = {
     userId: 'u',
@@ -156,19 +156,17 @@ test('claims of an order line: each consume once, other lines apart', async () =
   ]);
 });
 
-test('keys of a user: written both or none, and deleted whole', async () => {
+test('keys of a user: both are written or none, and all are deleted', async () => {
   const table = storeIdsTable(open);
   const row = (kind: 'collections' | 'purchase', account = 'default') => ({
-    ...{
-      userId: 'K',
-      account,
-      kind,
-      sealed: new Uint8Array([1, 2, 3]),
-      secretVersion: 'v1',
-      issuedAt: now,
-      expiresAt: now + 1,
-      unrenewable: false,
-    },
+    userId: 'K',
+    account,
+    kind,
+    sealed: new Uint8Array([1, 2, 3]),
+    secretVersion: 'v1',
+    issuedAt: now,
+    expiresAt: now + 1,
+    unrenewable: false,
   });
   expect(await table.put([row('collections')])).not.toBe('conflict');
   expect(await table.put([row('purchase'), row('collections')])).toBe('conflict');

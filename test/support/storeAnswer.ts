@@ -1,12 +1,14 @@
 import { statementOf } from '../../src/shared/store/errors.ts';
 import type { StoreAnswer } from '../../src/shared/store/transport.ts';
 
-/** What the Store answers, as the transport hands it on. */
+/** An answer of the Store, as the transport returns it. */
 export const answer = (status: number, body: unknown): StoreAnswer => ({
-  ...{ status, body, retryAfterSeconds: null },
+  status,
+  body,
+  retryAfterSeconds: null,
   statement: statementOf(status, {}, body),
 });
-/** The documented body of an error. */
+/** The body of an error, as documented. */
 export const refusal = (code: string, inner?: string) => ({
   code,
   data: [],

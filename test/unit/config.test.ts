@@ -11,8 +11,11 @@ const least = {
 test('defaults of http-api.md 3', () => {
   expect(loadConfig(least)).toEqual({
     entra: {
-      ...{ tenantId: 't', clientId: 'c', clientSecretName: 'entra-client-secret' },
-      ...{ authorityHost: 'https://login.microsoftonline.com', instanceDiscovery: true },
+      tenantId: 't',
+      clientId: 'c',
+      clientSecretName: 'entra-client-secret',
+      authorityHost: 'https://login.microsoftonline.com',
+      instanceDiscovery: true,
     },
     ownInstanceDiscovery: true,
     keyVaultUri: 'https://v.vault.azure.net',
@@ -52,7 +55,7 @@ test('another authority turns instance discovery off', () => {
   expect(loadConfig({ ...least, AZURE_AUTHORITY_HOST: 'https://localhost:1' }).ownInstanceDiscovery).toBe(false);
 });
 
-test('two tables are one too many', () => {
+test('an account URL and a connection string are refused together', () => {
   expect(() => loadConfig({ ...least, TABLES_CONNECTION_STRING: 'UseDevelopmentStorage=true' })).toThrow(
     /TABLES_CONNECTION_STRING/,
   );
@@ -66,7 +69,7 @@ test.each([
   'TableEndpoint=http:',
   'TableEndpoint=http://127.0.0.1:1/a',
   'TableEndpoint=nowhere;AccountName=a;AccountKey=k',
-])('%s is no connection string', (text) => {
+])('%s is not a connection string', (text) => {
   expect(() => withTables(text)).toThrow('TABLES_CONNECTION_STRING (must be a connection string)');
 });
 
@@ -85,6 +88,6 @@ test.each([
   ['CLAWBACK_FLAG_THRESHOLD', '0'],
   ['WEBHOOK_URL', 'http://plain.example'],
   ['XBOX_XSTS_URL', 'nowhere'],
-])('%s=%s is named, whichever functions are there', (name, value) => {
+])('%s=%s is named, whichever functions the app has', (name, value) => {
   expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
 });

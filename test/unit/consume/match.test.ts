@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest';
 import { linesOf, lineToClaim } from '../../../src/shared/consume/match.ts';
 
-test('a line to claim: the own one of an earlier try, else the first that is not claimed whole', () => {
+test('a line to claim: the one that the same consume claimed before, else the first that is not fully claimed', () => {
   const line = (lineItemId: string, quantity: number) => ({ orderId: 'o', lineItemId, quantity, purchasedAt: '' });
   const claim = (trackingId: string, quantity = 1) => ({
-    ...{ userId: 'u', account: 'default', trackingId, productId: 'P', orderId: 'o', lineItemId: '', quantity },
+    userId: 'u',
+    account: 'default',
+    trackingId,
+    productId: 'P',
+    orderId: 'o',
+    lineItemId: '',
+    quantity,
   });
   const lines = [line('a', 1), line('b', 2), line('c', 1)];
   const mine = { userId: 'u', id: 'mine' };
@@ -17,7 +23,7 @@ test('a line to claim: the own one of an earlier try, else the first that is not
   expect(lineToClaim(lines, [[{ ...claim('mine'), userId: 'other' }], [], []], mine)?.lineItemId).toBe('b');
 });
 
-test('lines to match with: purchased ones of the product, the oldest first', () => {
+test('lines to match: purchased ones of the product, the oldest first', () => {
   const line = (lineItemId: string, productId: string, lineItemState: string) => ({
     lineItemId,
     productId,

@@ -34,7 +34,7 @@ const anyInput: fc.Arbitrary<Input<string>> = fc.oneof(
   fc.constant({ type: 'announced' as const }),
 );
 
-/** Every record along a random course of inputs. */
+/** The record after each of some random events. */
 function course(inputs: Input<string>[]): FulfilmentRecord<string, string>[] {
   const records = [begin<string, string>('u', 'id', 'request', 'creator', 0)];
   for (const input of inputs) {
@@ -46,7 +46,7 @@ function course(inputs: Input<string>[]): FulfilmentRecord<string, string>[] {
 
 const settledStates = ['completed', 'rejected'];
 
-test('whatever happens in whatever order: settled is for good, open is always in the list, an owed event too', () => {
+test('in any order of events: completed and rejected are final, pending records and pending events are in the due list', () => {
   fc.assert(
     fc.property(fc.array(anyInput, { maxLength: 30 }), (inputs) => {
       const records = course(inputs);
@@ -76,7 +76,7 @@ test('whatever happens in whatever order: settled is for good, open is always in
   );
 });
 
-test('who is told "pending", or cut off, gets an event; who gets the outcome does not', () => {
+test('a request that was answered pending, or cut off, gets an event; one that was answered the outcome does not', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   const complete = (record: typeof open, byCreator: boolean) =>
     next(record, { type: 'complete', now: 1, result: 'r', byCreator });
@@ -86,7 +86,7 @@ test('who is told "pending", or cut off, gets an event; who gets the outcome doe
   expect([complete(reported, true)?.eventOwed, complete(reported, false)?.eventOwed]).toEqual([true, true]);
 });
 
-test('a record in someone\u2019s hands is not attempted by another', () => {
+test('a leased record is not attempted by another', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   expect(next<string, string>(open, { type: 'attempt', now: minute - 1, holder: 'h1', by: 'recovery' })).toBeNull();
   expect(next<string, string>(open, { type: 'attempt', now: minute, holder: 'h1', by: 'recovery' })).toMatchObject({
@@ -101,14 +101,14 @@ test('a record in someone\u2019s hands is not attempted by another', () => {
   });
 });
 
-test('who is told "pending" because another is at work does not take it out of that one\u2019s hands', () => {
+test('a report of pending by a request that waited does not end the lease of another', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   const told = next<string, string>(open, { type: 'report', holder: null });
   expect(told).toMatchObject({ reported: true, attemptedUntil: minute });
   expect(told && next<string, string>(told, { type: 'attempt', now: 1, holder: 'h1', by: 'caller' })).toBeNull();
 });
 
-test('an outcome that was written while the caller was told "pending" is announced after all, once', () => {
+test('an outcome that was written while the request was answered pending gets its event, once', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   const settled = next(open, { type: 'complete', now: 1, result: 'r', byCreator: true });
   const owed = settled && next<string, string>(settled, { type: 'owe', now: 2 });
@@ -118,7 +118,7 @@ test('an outcome that was written while the caller was told "pending" is announc
   expect(announced && next<string, string>(announced, { type: 'owe', now: 3 })).toBeNull();
 });
 
-test('an event that is owed is told within a minute, however long the pauses have become', () => {
+test('a pending event is published within a minute, however long the pauses are', () => {
   let record = begin<string, string>('u', 'id', 'request', 'creator', 0);
   for (let hour = 1; hour <= 3; hour += 1) {
     const tried = next<string, string>(record, {
@@ -134,13 +134,13 @@ test('an event that is owed is told within a minute, however long the pauses hav
   expect(next(record, { type: 'complete', now, result: 'r', byCreator: false })?.dueAt).toBe(now + minute);
 });
 
-test('pauses grow to 5, 15 and 60 minutes, and a tick that ends one does not miss it', () => {
+test('pauses grow to 5, 15 and 60 minutes, and end before the timer that follows them', () => {
   expect([0, 1, 2, 3, 4, 100].map((made) => Math.ceil(pauseAfter(made) / minute))).toEqual([1, 5, 15, 60, 60, 60]);
   expect(pauseAfter(0)).toBe(minute);
   expect(pauseAfter(1)).toBeLessThan(5 * minute);
 });
 
-test('a fulfilment is given up only while nobody was told of it and no other has tried', () => {
+test('a record is voided only if nobody was answered pending and no other request tried', () => {
   const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
   expect(next<string, string>(open, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
   const tried = next<string, string>(open, { type: 'attempt', now: minute, holder: 'h1', by: 'caller' });

@@ -23,7 +23,7 @@ test.each([
   expect(outcome.outcome === 'rejected' ? outcome.rejection.code : outcome.outcome).toBe(code);
 });
 
-test('no answer whatever is final but those that the contract lists', () => {
+test('only the answers that the contract lists are final', () => {
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 599 }), fc.jsonValue(), (status, body) => {
       const { outcome } = grantOutcome(answer(status, body));

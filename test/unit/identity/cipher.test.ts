@@ -5,7 +5,7 @@ import { vault } from './vault.ts';
 
 const minute = 60_000;
 
-test('keys at rest: sealed for one owner, readable over rotations, each time with another nonce', async () => {
+test('stored keys: encrypted for one owner, readable after rotations, each with another nonce', async () => {
   const { secrets, put, clock, log } = vault();
   put('k', randomBytes(32).toString('base64'));
   const cipher = keyCipher(secrets, 'k');

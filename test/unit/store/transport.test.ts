@@ -30,13 +30,13 @@ test('what is sent', async () => {
   expect(headers).toMatchObject({ authorization: 'Bearer t', 'content-type': 'application/json' });
 });
 
-test('500 thrice, then 200', async () => {
+test('500 three times, then 200', async () => {
   const { clock, outcome } = await sending([json(500, {}), json(503, {}), json(500, {}), json(200, {})]);
   expect((await outcome()).status).toBe(200);
   expect(clock.slept).toEqual([200, 400, 800]);
 });
 
-test('after the fourth failure the answer stands', async () => {
+test('the fourth failure is the answer', async () => {
   const { outcome } = await sending(Array.from({ length: 4 }, () => json(500, {})));
   expect((await outcome()).status).toBe(500);
 });
@@ -48,7 +48,7 @@ test('an operation that does not declare a retry is sent once', async () => {
   await expect(silent.outcome()).rejects.toBeInstanceOf(StoreSilence);
 });
 
-test('a short Retry-After is waited out, a long one handed on', async () => {
+test('a short Retry-After is waited for, a long one is returned', async () => {
   const short = await sending([json(429, {}, { 'retry-after': '1' }), json(200, {})]);
   expect((await short.outcome()).status).toBe(200);
   expect(short.clock.slept).toEqual([1000]);
@@ -58,7 +58,7 @@ test('a short Retry-After is waited out, a long one handed on', async () => {
   expect(readProblem(answer)).toMatchObject({ code: 'store_throttled', details: { retryAfterSeconds: 120 } });
 });
 
-test('no wait goes beyond the deadline', async () => {
+test('no wait passes the deadline', async () => {
   const { outcome, clock } = await sending([json(429, {}, { 'retry-after': '4' })], readRule, 4500);
   expect((await outcome()).status).toBe(429);
   expect(clock.slept).toEqual([]);
@@ -84,7 +84,7 @@ test.each([
   ['half a body', cut],
   ['a closed connection', ((response) => response.destroy()) as Reply],
   ['no answer at all', (() => undefined) as Reply],
-])('no readable answer: %s', async (_name, reply) => {
+])('no usable response: %s', async (_name, reply) => {
   const { outcome, call } = await sending([reply], once);
   await expect(outcome()).rejects.toBeInstanceOf(StoreSilence);
   expect(call.lines.join()).toContain('store.silence');
@@ -101,7 +101,7 @@ test('a redirect is not followed', async () => {
   expect(elsewhere.received).toEqual([]);
 });
 
-test('what the Store said is kept, and no secret in it', async () => {
+test('the error of the Store is kept, without secrets', async () => {
   const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2ln';
   const body = {
     code: 'Unauthorized',
@@ -110,7 +110,11 @@ test('what the Store said is kept, and no secret in it', async () => {
   const headers = { 'MS-CorrelationId': 'c1', 'MS-CV': 'v1' };
   const { outcome, call } = await sending([json(401, body, headers)]);
   expect((await outcome()).statement).toEqual({
-    ...{ status: 401, code: 'AuthenticationTokenInvalid', message: 'no: [redacted]', correlationId: 'c1', cv: 'v1' },
+    status: 401,
+    code: 'AuthenticationTokenInvalid',
+    message: 'no: [redacted]',
+    correlationId: 'c1',
+    cv: 'v1',
   });
   expect(call.lines.join()).toContain('"cv":"v1"');
   expect(call.lines.join()).not.toContain(secret);
@@ -133,7 +137,7 @@ test.each([
   expect(readProblem(await outcome()).code).toBe(code);
 });
 
-test('the ladder is pure: pauses double with jitter, the longer of both pauses counts', () => {
+test('pauses double with jitter, and the longer of the two pauses counts', () => {
   expect([1, 2, 3].map((attempt) => backoffMs(attempt, null, 0))).toEqual([100, 200, 400]);
   expect(backoffMs(1, null, 0.999)).toBeLessThan(300);
   expect(backoffMs(1, 5000, 0)).toBe(5000);

@@ -45,7 +45,7 @@ test('a method that no function has is not found', () => {
   );
 });
 
-test('any text survives as a path parameter, but for its slashes and what looks like one', () => {
+test('any text is kept as a path parameter, but for slashes and percent signs', () => {
   fc.assert(
     fc.property(anyText(), (text) => {
       fc.pre(text.isWellFormed() && !text.includes('\u0000') && !text.includes('%'));
