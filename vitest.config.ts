@@ -7,7 +7,7 @@ const common = { setupFiles: ['test/support/denyNetwork.ts'], testTimeout: 180_0
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closingLine.ts'],
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       // They share their modules, which take longer to load than most of these tests to run.

@@ -2,8 +2,11 @@ import { afterAll, expect, test } from 'vitest';
 import { chunksOf } from '../../src/shared/lib/chunks.ts';
 import { fulfilmentShards } from '../../src/shared/state/fulfilments.ts';
 import { fireRecovery, stack, useStack } from '../e2e/harness.ts';
+import { expectFulfilledOnce } from './fulfilledOnce.ts';
 import {
-  expectFulfilledOnce,
+  coin,
+  type Fulfilment,
+  gem,
   later,
   player,
   proxy,
@@ -36,25 +39,16 @@ const answered = (request: Promise<{ status: number }>): Promise<number | 'cut'>
     () => 'cut' as const,
   );
 
-interface Killed {
-  scenario: Scenario;
-  user: string;
-  id: string;
-  body: object;
-}
-
 /** Starts the functions a minute after the kill, runs the recovery, and checks every fulfilment. */
-async function expectRecovered(killed: Killed[]): Promise<void> {
+async function expectRecovered(killed: Fulfilment[]): Promise<void> {
   proxy.decideAll(() => ({ does: 'pass' }));
   await restartLater(minute + 1000);
-  const found = await Promise.all(killed.map(({ scenario, user, id }) => recordOf(scenario, user, id)));
+  const found = await Promise.all(killed.map(recordOf));
   await recover();
-  for (const [at, { scenario, user, id, body }] of killed.entries()) {
-    // A client that got no answer sends its request again.
-    const answer = await submit(scenario, body);
-    expect([200, 201], answer.text).toContain(answer.status);
-    await expectFulfilledOnce(scenario, user, id, found[at]?.body.state === 'pending' ? 1 : 0);
-  }
+  // A client that got no answer sends its request again.
+  const answers = await Promise.all(killed.map(submit));
+  for (const answer of answers) expect([200, 201], answer.text).toContain(answer.status);
+  await expectFulfilledOnce(killed.map((one, at) => ({ ...one, events: found[at]?.body.state === 'pending' ? 1 : 0 })));
 }
 
 /** A fulfilment that hangs at one of its table requests, if it gets there. */
@@ -62,9 +56,9 @@ async function hangAt(scenario: Scenario, step: number, acted: boolean) {
   const user = `${scenario.name}, killed at request ${step} ${acted ? 'after' : 'before'} it acted`;
   const made = await player(scenario, user);
   const requests = proxy.decideFor(user, (number) => (number === step ? { does: 'hang', acted } : { does: 'pass' }));
-  const outcome = answered(submit(scenario, made.body));
+  const outcome = answered(submit(made));
   const until = await Promise.race([requests.hanging, outcome]);
-  return { ...made, scenario, user, step, outcome, until, requests };
+  return { ...made, step, outcome, until, requests };
 }
 
 test('killed at every table request, before and after it acted: one kill, each fulfilment at another request', async () => {
@@ -91,21 +85,17 @@ test('killed at every table request, before and after it acted: one kill, each f
 });
 
 test('killed at every table request of a new process, which also creates tables and gets tokens and secrets', async () => {
-  const scenario = scenarios[2] as Scenario;
   const users = await Promise.all(
-    Array.from({ length: 12 }, async (_, at) => {
-      const user = `${scenario.name}, killed at request ${at + 1} of a new process`;
-      return { scenario, user, ...(await player(scenario, user)) };
-    }),
+    Array.from({ length: 12 }, (_, at) => player(gem, `${gem.name}, killed at request ${at + 1} of a new process`)),
   );
   // Until one succeeds: then every request before has been a kill point.
-  const killed: Killed[] = [];
+  const killed: Fulfilment[] = [];
   for (const [at, one] of users.entries()) {
     await restartLater(0);
     proxy.decideAll((number) =>
       number === at + 1 ? { does: 'kill', acted: true, kill: () => kill(1) } : { does: 'pass' },
     );
-    const outcome = await answered(submit(scenario, one.body));
+    const outcome = await answered(submit(one));
     if (outcome !== 'cut') {
       expect(outcome).toBe(200);
       break;
@@ -122,16 +112,13 @@ test.each([
   ['has not acted yet', { latencyMs: 3000 }],
 ] as const)('killed while the Store %s', async (says, fault) => {
   const made = await Promise.all(
-    scenarios.map(async (scenario) => {
-      const user = `${scenario.name}, killed when the Store ${says}`;
-      return { scenario, user, ...(await player(scenario, user)) };
-    }),
+    scenarios.map((scenario) => player(scenario, `${scenario.name}, killed when the Store ${says}`)),
   );
   for (const operation of ['consume', 'grant'] as const)
     stack.store.control.addFault({ operation, times: null, ...fault });
   const asked = () => stack.store.requests.filter(({ operation }) => /^(consume|grant)$/.test(operation)).length;
   const before = asked();
-  const outcomes = made.map(({ scenario, body }) => answered(submit(scenario, body)));
+  const outcomes = made.map((one) => answered(submit(one)));
   await expect.poll(asked, { interval: 10 }).toBe(before + made.length);
   kill(made.length);
   expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['cut']));
@@ -151,15 +138,11 @@ const ways: Way[] = scenarios.flatMap((scenario) => [
 ]);
 
 /** Pending fulfilments, one for each user. */
-async function pending({ scenario, lost }: Way, users: string[]): Promise<Killed[]> {
-  const made = await Promise.all(
-    users.map(async (user) => {
-      return { scenario, user, ...(await player(scenario, user)) };
-    }),
-  );
+async function pending({ scenario, lost }: Way, users: string[]): Promise<Fulfilment[]> {
+  const made = await Promise.all(users.map((user) => player(scenario, user)));
   const fault = lost ? { dropResponse: true, times: 2 * users.length } : { status: 429, times: users.length };
   stack.store.control.addFault({ operation: scenario.operation, ...fault });
-  const answers = await Promise.all(made.map(({ body }) => submit(scenario, body)));
+  const answers = await Promise.all(made.map(submit));
   expect(answers.map(({ status }) => status)).toEqual(users.map(() => 202));
   return made;
 }
@@ -200,14 +183,13 @@ test('killed at every table request of the recovery: one kill, many records, eac
     for (const requests of hanging) requests.end();
     await restartLater(6 * minute);
     await recover();
-    for (const { scenario, user, id } of killed) await expectFulfilledOnce(scenario, user, id, 1);
+    await expectFulfilledOnce(killed.map((one) => ({ ...one, events: 1 })));
   }
 });
 
 test('killed while the recovery reads its lists: at the first ones, at the last ones and between', async () => {
-  const way = ways[0] as Way;
-  const { scenario } = way;
-  const killed: Killed[] = [];
+  const refused: Way = { scenario: coin, lost: false };
+  const killed: Fulfilment[] = [];
   await recover();
   const before = proxy.count().requests;
   await recover();
@@ -215,8 +197,8 @@ test('killed while the recovery reads its lists: at the first ones, at the last 
   expect(lists).toBe(2 * fulfilmentShards);
   for (const step of [1, 2, 3, fulfilmentShards, lists - 1, lists]) {
     const last = killed.at(-1);
-    if (!last || (await recordOf(scenario, last.user, last.id)).body.state !== 'pending')
-      killed.push(...(await pending(way, [`recovery, killed at list ${step}`])));
+    if (!last || (await recordOf(last)).body.state !== 'pending')
+      killed.push(...(await pending(refused, [`recovery, killed at list ${step}`])));
     await later(6 * minute);
     const points = killPoints;
     // Requests about the user are counted apart: the others are the lists.
@@ -234,5 +216,5 @@ test('killed while the recovery reads its lists: at the first ones, at the last 
   }
   await later(2 * 60 * minute);
   await recover();
-  for (const { user, id } of killed) await expectFulfilledOnce(scenario, user, id, 1);
+  await expectFulfilledOnce(killed.map((one) => ({ ...one, events: 1 })));
 });

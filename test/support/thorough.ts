@@ -1,4 +1,4 @@
-/** How often tests repeat what gains by being repeated. What they check is the same in both. */
+/** Counts of what tests repeat: fewer unless THOROUGH=1. What they check is the same. */
 const thorough = process.env.THOROUGH === '1';
 
 /** For each operation. */
@@ -7,5 +7,5 @@ export const randomRequests = thorough ? 10_000 : 1000;
 /** For each of 8 writers. */
 export const eventsOfWriter = thorough ? 1250 : 125;
 
-/** Random courses of a fulfilment. */
+/** Random sequences of events of one fulfilment. */
 export const randomCourses = thorough ? 10_000 : 2000;

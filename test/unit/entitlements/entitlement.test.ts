@@ -8,7 +8,7 @@ const one = (over: Partial<Entitlement> = {}): Entitlement => ({
   ...over,
 });
 
-test('what the Store leaves out has a value all the same, and unknown words survive', () => {
+test('what the Store leaves out gets a default, and unknown words are kept', () => {
   const item = {
     id: 'i',
     productId: 'P',
@@ -19,9 +19,22 @@ test('what the Store leaves out has a value all the same, and unknown words surv
     transactionId: '',
   };
   expect(entitlementOf(item, 'second')).toEqual({
-    ...{ account: 'second', id: 'i', productId: 'P', skuId: null, kind: 'Novel', status: 'Odd', quantity: 1 },
-    ...{ acquiredAt: null, startsAt: null, endsAt: null, modifiedAt: null, acquisition: null, satisfiedBy: [] },
-    ...{ recurrenceId: null, orderId: null, trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null } },
+    account: 'second',
+    id: 'i',
+    productId: 'P',
+    skuId: null,
+    kind: 'Novel',
+    status: 'Odd',
+    quantity: 1,
+    acquiredAt: null,
+    startsAt: null,
+    endsAt: null,
+    modifiedAt: null,
+    acquisition: null,
+    satisfiedBy: [],
+    recurrenceId: null,
+    orderId: null,
+    trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null },
   });
 });
 
@@ -47,7 +60,7 @@ const anyEntitlement = fc
   })
   .map(one);
 
-test('duplicates: one for each product and SKU, the same whatever the order of pages, never Revoked beside another', () => {
+test('duplicates: one for each product and SKU, the same in any order of pages, Revoked only if there is no other', () => {
   fc.assert(
     fc.property(fc.array(anyEntitlement), (items) => {
       const kept = withoutDuplicates(items);

@@ -19,7 +19,7 @@ function entraAt(clock = testClock()) {
   return { entra, clock, minted, faults, log: testCall().log };
 }
 
-test('fifty at once: one token each audience', async () => {
+test('fifty requests at once: one token for each audience', async () => {
   const { entra, minted, log } = entraAt();
   const tokens = await Promise.all(Array.from({ length: 50 }, () => entra.token('service', log)));
   expect(new Set(tokens.map(({ token }) => token))).toEqual(new Set(['t1']));
@@ -30,7 +30,7 @@ test('fifty at once: one token each audience', async () => {
   ]);
 });
 
-test('a token with under 5 minutes left serves on while a new one is had once', async () => {
+test('a token with less than 5 minutes left is used while a new one is requested once', async () => {
   const { entra, clock, minted, log } = entraAt();
   await entra.token('service', log);
   clock.advance(55 * minute - 1);
@@ -44,7 +44,7 @@ test('a token with under 5 minutes left serves on while a new one is had once', 
   expect(minted).toHaveLength(2);
 });
 
-test('a failed early refresh is no failure, and not repeated with each request', async () => {
+test('an early refresh that fails is no error, and is not repeated with each request', async () => {
   const { entra, clock, minted, faults, log } = entraAt();
   await entra.token('service', log);
   clock.advance(56 * minute);
@@ -59,7 +59,7 @@ test('a failed early refresh is no failure, and not repeated with each request',
   expect((await entra.token('service', log)).token).toBe('t3');
 });
 
-test('a refused token is forgotten, its successor is not', async () => {
+test('a refused token is dropped, its successor is not', async () => {
   const { entra, log } = entraAt();
   const { token } = await entra.token('service', log);
   entra.invalidate('service', token);
@@ -68,7 +68,7 @@ test('a refused token is forgotten, its successor is not', async () => {
   expect((await entra.token('service', log)).token).toBe('t2');
 });
 
-test('Entra that refuses and Entra that is away are told apart', async () => {
+test('Entra that refuses is store_unauthorized, Entra that does not answer is unavailable', async () => {
   const { entra, faults, log } = entraAt();
   const said = (message: string) => new AuthenticationRequiredError({ scopes: [], message });
   faults.push(said('invalid_client: Error(s): 7000215 - Description: AADSTS7000215: Invalid client secret provided.'));

@@ -3,7 +3,7 @@ import { vault } from './vault.ts';
 
 const minute = 60_000;
 
-test('a secret is read once in 10 minutes, by however many', async () => {
+test('a secret is read once in 10 minutes, however many ask', async () => {
   const { secrets, put, reads, clock, log } = vault();
   put('s', 'one');
   await Promise.all(Array.from({ length: 20 }, () => secrets.newest('s', log)));
@@ -15,7 +15,7 @@ test('a secret is read once in 10 minutes, by however many', async () => {
   expect((await secrets.newest('s', log)).value).toBe('two');
 });
 
-test('a vault that is down: what is known serves, what is not is unavailable', async () => {
+test('a vault that is down: known secrets are used, others are unavailable', async () => {
   const { secrets, put, reads, state, clock, log } = vault();
   put('s', 'one');
   await secrets.newest('s', log);

@@ -5,7 +5,7 @@ import { testCall, testClock } from '../../support/call.ts';
 
 const minute = 60_000;
 
-test('a ticket lasts five minutes at least, unless Entra has no other', async () => {
+test('a ticket is valid for at least five minutes, unless Entra does not answer', async () => {
   const clock = testClock();
   const state = { minted: 0, down: false };
   const entra = createEntra(async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nextStep } from '../../../src/shared/store/authorize.ts';
 
-test('after a refused identity: a new service token, then a new key, each once', () => {
+test('after a 401: a new service token, then a new key, each once', () => {
   const none = { newToken: false, newKey: false };
   expect(nextStep('undecided', none)).toBe('newToken');
   expect(nextStep('undecided', { newToken: true, newKey: false })).toBe('newKey');

@@ -12,7 +12,7 @@ let now = start;
 export let store: RunningStore;
 export let agent: Agent;
 
-// Stands in for Entra: any JSON in base64 that says `app`.
+// Instead of Entra's tokens: JSON in base64 that starts with `appid`.
 export const bearer = (over: object = {}): string =>
   Buffer.from(JSON.stringify({ appid, aud: audience, exp: now / 1000 + 3600, ...over })).toString('base64url');
 const verifyBearer = (token: string) => {
@@ -25,7 +25,7 @@ export function applyTransition(ms: number): void {
   now += ms;
 }
 
-/** Starts the Store for this file. Its clock stands still at `start`, unless a test moves it. */
+/** Starts the Store for this file. Its clock stays at `start`, unless a test moves it. */
 export function useStore(): void {
   beforeAll(async () => {
     const tls = await createLocalTls();
@@ -78,8 +78,14 @@ export const consume = (more: object = {}, authorization?: string) =>
   );
 export const grant = (more: object = {}) =>
   post(`${store.purchaseUrl}/v7.0/purchases/grant`, {
-    ...{ b2bKey: keys().purchaseId, productId: 'FREE', skuId: '0010', availabilityId: 'FREE-A1', orderId: trackingId },
-    ...{ language: 'en-us', market: 'us', ...more },
+    b2bKey: keys().purchaseId,
+    productId: 'FREE',
+    skuId: '0010',
+    availabilityId: 'FREE-A1',
+    orderId: trackingId,
+    language: 'en-us',
+    market: 'us',
+    ...more,
   });
 export const renew = (key: string, host = store.collectionsUrl, serviceTicket = bearer()) =>
   post(`${host}/v6.0/b2b/keys/renew`, { serviceTicket, key }, null);

@@ -7,7 +7,7 @@ import { coins, order } from './orders.ts';
 const account = (orders: Order[]): Account => ({ orders, consumes: [], injected: [] });
 
 describe('consume', () => {
-  it('takes exactly what was asked, oldest order first, and never twice for the same request', () => {
+  it('consumes exactly the quantity, oldest order first, and never twice for the same request', () => {
     const purchases = fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 20 })), {
       minLength: 1,
       maxLength: 6,

@@ -19,7 +19,15 @@ test('returns every item exactly once for any page size', () => {
 
 test('prefers Active, then what was invalidated last, then Revoked; among the active the better source', () => {
   const item = (id: string, status: string, source: Item['source'] = 'direct', modifiedAt = 0): Item => ({
-    ...{ source, productId: 'P', skuId: '', kind: 'Game', status, startsAt: 0, endsAt: 9, modifiedAt, owner: '' },
+    source,
+    productId: 'P',
+    skuId: '',
+    kind: 'Game',
+    status,
+    startsAt: 0,
+    endsAt: 9,
+    modifiedAt,
+    owner: '',
     fields: { id },
   });
   const best = (...items: Item[]): unknown => withoutDuplicates(items).map(({ fields }) => fields.id);
