@@ -194,8 +194,9 @@ test('killed while the recovery reads its lists: at the first ones, at the last 
   const before = proxy.count().requests;
   await recover();
   const lists = proxy.count().requests - before;
-  expect(lists).toBe(2 * fulfilmentShards);
-  for (const step of [1, 2, 3, fulfilmentShards, lists - 1, lists]) {
+  // Events and attempts, of consumes and of grants.
+  expect(lists).toBe(4 * fulfilmentShards);
+  for (const step of [1, 2, 3, fulfilmentShards, lists / 2 + 1, lists - 1, lists]) {
     const last = killed.at(-1);
     if (!last || (await recordOf(last)).body.state !== 'pending')
       killed.push(...(await pending(refused, [`recovery, killed at list ${step}`])));

@@ -8,10 +8,18 @@ import { json, type Reply, scripted } from '../../support/httpServer.ts';
 
 const once: RetryPolicy = { attempts: 1, onNoResponse: false, onThrottling: false };
 
-async function sending(replies: Reply[], retry: RetryPolicy = readRetryPolicy, deadlineIn = 45_000) {
+interface Options {
+  retry?: RetryPolicy;
+  deadlineIn?: number;
+  /** By the real clock: short only where no answer is expected. */
+  attemptTimeoutMs?: number;
+}
+
+async function sending(replies: Reply[], options: Options = {}) {
+  const { retry = readRetryPolicy, deadlineIn = 45_000, attemptTimeoutMs = 30_000 } = options;
   const clock = testClock();
   const server = await scripted(...replies);
-  const send = createStoreTransport({ clock, attemptTimeoutMs: 250, random: () => 0.5 });
+  const send = createStoreTransport({ clock, attemptTimeoutMs, random: () => 0.5 });
   const call = testCall({ deadline: clock.now() + deadlineIn });
   const request = {
     operation: 'op',
@@ -43,9 +51,9 @@ test('after the fourth failure the answer stands', async () => {
 });
 
 test('an operation that does not declare a retry is sent once', async () => {
-  const failing = await sending([json(500, {})], once);
+  const failing = await sending([json(500, {})], { retry: once });
   expect((await failing.outcome()).status).toBe(500);
-  const silent = await sending([(response) => response.destroy()], once);
+  const silent = await sending([(response) => response.destroy()], { retry: once });
   await expect(silent.outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
 });
 
@@ -60,7 +68,7 @@ test('a short Retry-After is waited out, a long one handed on', async () => {
 });
 
 test('no wait goes beyond the deadline', async () => {
-  const { outcome, clock } = await sending([json(429, {}, { 'retry-after': '4' })], readRetryPolicy, 4500);
+  const { outcome, clock } = await sending([json(429, {}, { 'retry-after': '4' })], { deadlineIn: 4500 });
   expect((await outcome()).status).toBe(429);
   expect(clock.slept).toEqual([]);
 });
@@ -72,6 +80,7 @@ const endless: Reply = (response) => {
   response.writeHead(200);
   response.write('{"items":[');
 };
+const silent: Reply = () => undefined;
 const cut: Reply = (response) => {
   response.writeHead(200, { 'content-length': '100' });
   response.write('{"a":', () => response.destroy());
@@ -84,12 +93,13 @@ test.each([
   ['a body that never ends', endless],
   ['half a body', cut],
   ['a closed connection', ((response) => response.destroy()) as Reply],
-  ['no answer at all', (() => undefined) as Reply],
+  ['no answer at all', silent],
 ])('no readable answer: %s', async (_name, reply) => {
-  const { outcome, call } = await sending([reply], once);
+  const hangs = reply === endless || reply === silent;
+  const { outcome, call } = await sending([reply], { retry: once, attemptTimeoutMs: hangs ? 250 : 30_000 });
   await expect(outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
   expect(call.lines.join()).toContain('store.noResponse');
-  const again = await sending([reply, json(200, { fine: 1 })]);
+  const again = await sending([reply, json(200, { fine: 1 })], { attemptTimeoutMs: hangs ? 2500 : 30_000 });
   expect((await again.outcome()).body).toEqual({ fine: 1 });
 });
 
@@ -129,7 +139,7 @@ test.each([
 ])('a refusal of a read: %i %j', async (status, body, code) => {
   const { outcome } = await sending(
     [(response) => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))],
-    once,
+    { retry: once },
   );
   expect(problemFromResponse(await outcome()).code).toBe(code);
 });
