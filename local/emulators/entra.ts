@@ -65,7 +65,7 @@ export async function startEntra(options: EntraOptions) {
     if (form.get('grant_type') !== 'client_credentials')
       return refusal(400, 'unsupported_grant_type', 70003, 'The grant type is not supported.');
     if (!app) return refusal(400, 'unauthorized_client', 700016, 'Application was not found in the directory.');
-    if (!app.secrets.some((secret) => same(secret, form.get('client_secret') ?? '')))
+    if (!app.secrets.some((secret) => isSameSecret(secret, form.get('client_secret') ?? '')))
       return refusal(401, 'invalid_client', 7000215, 'Invalid client secret provided.');
     if (!app.audiences.includes(audience))
       return refusal(400, 'invalid_scope', 70011, 'The provided value for scope is not valid.');
@@ -118,7 +118,7 @@ export async function startEntra(options: EntraOptions) {
         }
         return;
       }
-      if (await faults.met(response)) return;
+      if (await faults.apply(response)) return;
       const { status, body } = reply(request.method ?? '', path, text);
       sendJson(response, status, body);
     },
@@ -128,7 +128,7 @@ export async function startEntra(options: EntraOptions) {
     url: server.url,
     faults,
     state: state as Readonly<typeof state>,
-    /** Every token that was handed out: what must be found nowhere. */
+    /** Every token that was issued: tests search for them where no token may be. */
     issued: issued as readonly string[],
     setSecrets,
     exportSecrets: (): Record<string, string[]> =>
@@ -136,7 +136,7 @@ export async function startEntra(options: EntraOptions) {
     setTokenLifetime(seconds: number): void {
       state.tokenLifetime = seconds;
     },
-    /** What a genuine token says; undefined for anything else. Its end is not looked at. */
+    /** What a genuine token says; undefined for anything else. Does not check its expiry. */
     verify(bearer: string): { appid: string; aud: string; exp: number } | undefined {
       const claims = signer.read(bearer);
       return claims && { appid: String(claims.appid), aud: String(claims.aud), exp: Number(claims.exp) };
@@ -147,7 +147,7 @@ export async function startEntra(options: EntraOptions) {
 
 export type RunningEntra = Awaited<ReturnType<typeof startEntra>>;
 
-function same(secret: string, given: string): boolean {
+function isSameSecret(secret: string, given: string): boolean {
   const a = Buffer.from(secret);
   const b = Buffer.from(given);
   return a.length === b.length && timingSafeEqual(a, b);

@@ -135,7 +135,7 @@ export async function startKeyVault(options: KeyVaultOptions) {
         );
         return;
       }
-      if (await faults.met(response)) return;
+      if (await faults.apply(response)) return;
       const { status, body: reply } = answer(method, path, new URLSearchParams(search), body);
       sendJson(response, status, reply);
     },

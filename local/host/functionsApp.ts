@@ -1,4 +1,4 @@
-/** What the Node worker of Azure Functions does: loads an app, keeps what it registers, invokes it through the real programming model. */
+/** Does what the Node worker of Azure Functions does: loads an app, records what it registers, invokes it through the real programming model. */
 import { randomUUID } from 'node:crypto';
 import { Module } from 'node:module';
 
@@ -21,7 +21,7 @@ export interface HostedFunction {
   callback: (...args: unknown[]) => unknown;
 }
 
-/** What a trigger hands over: one of the two shapes of the worker's protocol that are used here. */
+/** The input of a trigger, in one of the two shapes of the worker's protocol that are used here. */
 export type TriggerData = { http: RpcHttp } | { json: string };
 
 export interface RpcHttp {
@@ -62,7 +62,7 @@ const coreModuleName = '@azure/functions-core';
 const shownLevels = new Set(['information', 'warning', 'error', 'critical']);
 
 /**
- * Loads the app and runs its start hooks. One app a process: the module is handed out by name to whoever requires it.
+ * Loads the app and runs its start hooks. One app in a process, because `require` is patched for the whole process.
  * @throws what the app or one of its hooks throws
  */
 export async function loadApp(load: () => Promise<unknown>, log: LogSink): Promise<FunctionsApp> {

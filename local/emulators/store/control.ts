@@ -1,4 +1,4 @@
-/** The control functions: what a test or a developer may do to the Store. README.md has the same as HTTP. */
+/** The control functions: what a test or a developer can do to the Store. README.md describes the same over HTTP. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { collectionsRelyingParty, issueKey, readKey, type XToken } from './auth.ts';
@@ -30,7 +30,7 @@ export function createControl(context: ControlContext) {
   const parse = <T extends z.ZodType>(schema: T, input: unknown): z.output<T> => schema.parse(input);
 
   const control = {
-    /** Makes a user's keys; never kept anywhere. */
+    /** Makes a user's keys. They are stored nowhere. */
     createKeys(input: KeysInput): { collectionsId?: string; purchaseId?: string } {
       const wanted = parse(schemas.keysInput, input);
       const user = userNamed(world, wanted.user);
@@ -50,14 +50,14 @@ export function createControl(context: ControlContext) {
       };
     },
 
-    /** Kills one key, or all keys that a user has by now. */
+    /** Revokes one key, or all keys that a user has until now. */
     revokeKeys(input: { key: string } | { user: string }): void {
       const wanted = parse(schemas.revokeInput, input);
       if (wanted.user !== undefined) userNamed(world, wanted.user).generation += 1;
       if (wanted.key === undefined) return;
       const claims = world.ring.read(wanted.key);
       const read = 'refused' in claims ? claims : readKey(world, claims.kind, wanted.key);
-      if ('refused' in read) throw new ControlError(`Not a living key: ${read.refused}`);
+      if ('refused' in read) throw new ControlError(`Not a valid key: ${read.refused}`);
       world.revokedKeys.add(read.keyId);
     },
 
@@ -70,7 +70,7 @@ export function createControl(context: ControlContext) {
         relyingParty: wanted.relyingParty ?? collectionsRelyingParty,
         expiresAt: wanted.expiresAt === undefined ? world.now() + 8 * 3600 * 1000 : Date.parse(wanted.expiresAt),
       };
-      return { userHash: xToken.userHash, token: world.ring.seal(xToken) };
+      return { userHash: xToken.userHash, token: world.ring.encrypt(xToken) };
     },
 
     putProduct(productId: string, input: ProductInput): Product {
@@ -110,7 +110,7 @@ export function createControl(context: ControlContext) {
       return { orderId: order.orderId, shortOrderId: order.shortOrderId, lines };
     },
 
-    /** Puts an item before the user as it is; what is not given gets a plausible value. Answers the whole item. */
+    /** Adds an item that queries show as it is here. Missing members get plausible values. Returns the whole item. */
     addItem(input: ItemInput): Record<string, unknown> {
       const { user: name, sandbox, source, ...given } = parse(schemas.itemInput, input);
       const user = userNamed(world, name);
@@ -160,7 +160,7 @@ export function createControl(context: ControlContext) {
       return world.settings;
     },
 
-    /** As new: no users, products, orders, faults or records. Keys of before are dead. */
+    /** Removes users, products, orders, faults and recorded requests. Earlier keys are invalid. */
     reset(): void {
       resetWorld(world);
       faults.length = 0;
@@ -168,7 +168,7 @@ export function createControl(context: ControlContext) {
       counters.clear();
     },
 
-    /** Everything there is but keys and tokens. */
+    /** The whole state without keys and tokens. */
     state() {
       const accounts = [...world.users.values()].flatMap((user) =>
         [...user.accounts].map(([sandbox, account]) => ({ user: user.name, sandbox, account })),
