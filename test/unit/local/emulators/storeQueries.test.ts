@@ -27,7 +27,7 @@ describe('who asks', () => {
     });
   });
 
-  it('renews on the host of the kind only, and tells a dead key from a bad ticket', async () => {
+  it('renews on the host of the kind only, and tells a revoked key from a bad ticket', async () => {
     const { collectionsId, purchaseId } = keys({ issuedAt: '2026-10-01T00:00:00Z', publisherUserId: 'player' });
     const renewed = await renew(collectionsId);
     expect(renewed.status).toBe(200);
@@ -83,7 +83,7 @@ describe('who asks', () => {
 });
 
 describe('queries', () => {
-  it('shows what is owned in the sandbox, page by page, and is silent about the rest', async () => {
+  it('shows what is owned in the sandbox, page by page, and leaves out the rest', async () => {
     const ids = Array.from({ length: 20 }, (_, index) => `P${index}`);
     for (const productId of ids) {
       store.control.putProduct(productId, { kind: 'Durable', configured: productId !== 'P19' });
@@ -107,7 +107,7 @@ describe('queries', () => {
     expect(item.endDate).toBe('9999-12-31T23:59:59.9999999+00:00');
   });
 
-  it('shows duplicates across pages if told to, and filters by validity', async () => {
+  it('shows duplicates across pages if the setting says so, and filters by validity', async () => {
     store.control.putProduct('P', { kind: 'Game' });
     store.control.addItem({ user: 'u', productId: 'P', status: 'Revoked' });
     store.control.addItem({ user: 'u', productId: 'P', status: 'Active' });

@@ -51,7 +51,7 @@ function timers(schedule: string, start: string, run: () => Promise<void> = asyn
   return { timers: startTimers(options), clock, runs, lines };
 }
 
-test('a timer runs at its ticks in UTC, with the argument that the host hands over', async () => {
+test('a timer runs at its ticks in UTC, with the argument that the host passes', async () => {
   const { clock, runs } = timers('0 */5 * * * *', '2026-11-22T06:31:00.000Z');
   await clock.to('2026-11-22T06:44:59.000Z');
   expect(runs.map(({ at }) => at)).toEqual(['2026-11-22T06:35:00.000Z', '2026-11-22T06:40:00.000Z']);
@@ -66,7 +66,7 @@ test('a timer runs at its ticks in UTC, with the argument that the host hands ov
   });
 });
 
-test('one run at a time, also of those that are fired by hand; a failed one is told and does not end the timer', async () => {
+test('one run at a time, also of those that are fired by hand; a failed one is logged and does not end the timer', async () => {
   let release = (): void => undefined;
   const {
     clock,
