@@ -1,28 +1,28 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longestFirst.ts';
 
-const units = 'test/unit/**/*.test.ts';
-/** With a server of its own for each file. */
-const emulators = 'test/unit/local/emulators/*.test.ts';
+// A hang is to be found, not a slow machine.
+const common = { setupFiles: ['test/support/denyNetwork.ts'], testTimeout: 180_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/build.ts'],
     reporters: ['default', './test/support/closingLine.ts'],
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       // They share their modules, which take longer to load than most of these tests to run.
-      { extends: true, test: { name: 'unit', include: [units], exclude: [emulators], isolate: false, ...common() } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, ...common } },
+      { extends: true, test: { name: 'integration', include: ['test/integration/*.test.ts'], ...common } },
+      // These run what is in dist/. What builds it stands here, and not above: there it runs once a project, and for units too.
       {
         extends: true,
-        test: { name: 'stack', include: ['test/{integration,e2e,faults}/*.test.ts', emulators], ...common() },
+        test: {
+          name: 'stack',
+          include: ['test/{e2e,faults}/*.test.ts'],
+          globalSetup: ['test/support/build.ts'],
+          ...common,
+        },
       },
     ],
   },
 });
-
-function common() {
-  // A hang is to be found, not a slow machine.
-  return { setupFiles: ['test/support/denyNetwork.ts'], testTimeout: 180_000, hookTimeout: 180_000 };
-}

@@ -2,6 +2,7 @@
 // --quiet prints nothing; --unbundled also emits dist/unbundled, file by file, for the cold-load figure of the bench.
 import { execFileSync } from 'node:child_process';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -41,6 +42,35 @@ const sourceMaps = { sourcemap: true, sourcesContent: false };
 // Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
 const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
 
+/** The app of all functions judges every setting; a unit only those that it reads. */
+const imports = (folder, functions) =>
+  [...(folder === 'app' ? ['../shared/services/wholeApp'] : []), ...functions]
+    .map((name) => `import './${name}.ts';`)
+    .join('\n');
+
+/** An entry that imports the functions of an app. */
+const entriesOf = (apps) => ({
+  name: 'entries',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^app:/ }, ({ path }) => ({ path: path.slice('app:'.length), namespace: 'app' }));
+    onLoad({ filter: /.*/, namespace: 'app' }, ({ path }) => ({
+      contents: imports(path, apps[path]),
+      resolveDir: join(root, 'src/functions'),
+    }));
+  },
+});
+
+/** What is imported at first use stays a file of its own beside the bundle: it costs a start nothing. */
+const lazyFile = 'azureIdentity.js';
+const lazyIdentity = {
+  name: 'lazy identity',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/azureIdentity\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: `./${lazyFile}`, external: true } : undefined,
+    );
+  },
+};
+
 /** Function apps by folder, each a bundle of its own; in one build, so that what they share is read once. */
 const bundleApps = (apps, options = {}) =>
   build({
@@ -52,23 +82,32 @@ const bundleApps = (apps, options = {}) =>
     minifyWhitespace: true,
     external: ['@azure/functions-core'],
     entryPoints: Object.keys(apps).map((folder) => ({ in: `app:${folder}`, out: `${folder}/main` })),
-    plugins: [
-      {
-        name: 'apps',
-        setup({ onResolve, onLoad }) {
-          onResolve({ filter: /^app:/ }, ({ path }) => ({ path: path.slice('app:'.length), namespace: 'app' }));
-          onLoad({ filter: /.*/, namespace: 'app' }, ({ path }) => ({
-            contents: apps[path].map((name) => `import './${name}.ts';`).join('\n'),
-            resolveDir: join(root, 'src/functions'),
-          }));
-        },
-      },
-    ],
+    plugins: [entriesOf(apps), lazyIdentity],
   });
+
+/** Library code alone: its names are of no use in a stack trace of ours. */
+function bundleLazyIdentity() {
+  return build({
+    ...common,
+    banner,
+    minify: true,
+    entryPoints: ['src/shared/identity/azureIdentity.ts'],
+    outfile: join(next, lazyFile),
+  });
+}
+
+/** Whether a unit's bundle asks for the file. */
+function importsLazily({ outputs }, unit) {
+  const [, { imports: imported }] = Object.entries(outputs).find(([output]) =>
+    output.endsWith(`units/${unit}/main.js`),
+  );
+  return imported.some(({ path }) => path.endsWith(lazyFile));
+}
 
 const functionNames = readdirSync('src/functions')
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3));
+const unitApps = Object.fromEntries(Object.entries(units).map(([unit, { functions }]) => [`units/${unit}`, functions]));
 const localEntries = {
   start: 'local/start.ts',
   demo: 'local/demo.ts',
@@ -77,9 +116,10 @@ const localEntries = {
 };
 
 try {
-  await Promise.all([
+  const [, { metafile }] = await Promise.all([
     bundleApps({ app: functionNames }, sourceMaps),
-    bundleApps(Object.fromEntries(Object.entries(units).map(([unit, { functions }]) => [`units/${unit}`, functions]))),
+    bundleApps(unitApps, { metafile: true }),
+    bundleLazyIdentity(),
     build({
       ...common,
       ...sourceMaps,
@@ -90,14 +130,19 @@ try {
     }),
   ]);
   for (const folder of ['app', 'local']) moveSources(join(next, folder));
+  copyFileSync(join(next, lazyFile), join(next, 'app', lazyFile));
   for (const unit of Object.keys(units)) {
     const folder = join(next, 'units', unit);
+    if (importsLazily(metafile, unit)) copyFileSync(join(next, lazyFile), join(folder, lazyFile));
     writeFileSync(join(folder, 'host.json'), host);
     writeFileSync(
       join(folder, 'package.json'),
       `${JSON.stringify({ name: unit, version, type: 'module', main: 'main.js' }, null, 2)}\n`,
     );
   }
+  rmSync(join(next, lazyFile));
+  // What each unit is made of: scripts/units.js checks it.
+  writeFileSync(join(next, 'units.meta.json'), JSON.stringify(metafile.outputs));
   if (process.argv.includes('--unbundled')) emitUnbundled(join(next, 'unbundled'));
   for (const part of readdirSync(next)) {
     const old = join(dist, `.old-${process.pid}-${part}`);

@@ -1,20 +1,32 @@
-// Runs a Node script on the version that Azure runs: node scripts/deployNode.js SCRIPT [ARGUMENT...]
+// Runs a Node script on the version that Azure runs: node scripts/deployNode.js [NAME=VALUE...] SCRIPT [ARGUMENT...]
+// NAME=VALUE sets a variable of its environment, in any shell.
 // The binary comes from npm for this one run. It is no dependency: there it would take the place of the machine's own Node.
 import { spawnSync } from 'node:child_process';
 
 const deployed = '24.9.0';
-const { platform, arch, versions } = process;
+const { platform, arch, versions, execPath } = process;
 const script = process.argv.slice(2);
-
-if (versions.node.split('.')[0] === deployed.split('.')[0]) {
-  console.log(`This is Node ${versions.node} already: the tests have run on the deployed version.`);
-  process.exit(0);
+const env = { ...process.env };
+while (/^\w+=/.test(script[0] ?? '')) {
+  const [name, value] = script.shift().split('=', 2);
+  env[name] = value;
 }
-const binary = `node-${platform === 'win32' ? 'win' : platform}-${arch}@${deployed}`;
-console.log(`Node ${deployed}, as deployed:`);
-const run = spawnSync('npm', ['exec', '--yes', '--loglevel=error', `--package=${binary}`, '--', 'node', ...script], {
-  stdio: 'inherit',
-  shell: platform === 'win32',
-});
-if (run.error) console.error(`npm could not be run: ${run.error.message}`);
+
+const run = versions.node.split('.')[0] === deployed.split('.')[0] ? runHere() : runDeployed();
+if (run.error) console.error(`It could not be run: ${run.error.message}`);
 process.exit(run.status ?? 1);
+
+function runHere() {
+  console.log(`Node ${versions.node}, the version that is deployed:`);
+  return spawnSync(execPath, script, { stdio: 'inherit', env });
+}
+
+function runDeployed() {
+  console.log(`Node ${deployed}, as deployed:`);
+  const binary = `node-${platform === 'win32' ? 'win' : platform}-${arch}@${deployed}`;
+  return spawnSync('npm', ['exec', '--yes', '--loglevel=error', `--package=${binary}`, '--', 'node', ...script], {
+    stdio: 'inherit',
+    shell: platform === 'win32',
+    env,
+  });
+}

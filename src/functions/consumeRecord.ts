@@ -1,7 +1,7 @@
 import { consumeRecordContract } from '../shared/contract/consume.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { consumeRecords } from '../shared/services/records.ts';
 
 serve(consumeRecordContract, {
-  GET: async ({ path }) => ({ body: await services().consumes.record(path.userId, path.trackingId) }),
+  GET: async ({ path }) => ({ body: await consumeRecords().read(path.userId, path.trackingId) }),
 });

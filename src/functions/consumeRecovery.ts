@@ -1,4 +1,4 @@
-import { services } from '../shared/services.ts';
+import { recovery } from '../shared/services/recovery.ts';
 import { schedule } from '../shared/timer.ts';
 
-schedule('consumeRecovery', '0 */5 * * * *', (call) => services().recover(call));
+schedule('consumeRecovery', '0 */5 * * * *', (call) => recovery()(call));

@@ -1,7 +1,7 @@
 import { entitlementsContract } from '../shared/contract/entitlements.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { entitlements } from '../shared/services/entitlements.ts';
 
 serve(entitlementsContract, {
-  POST: async ({ body }, call) => ({ body: await services().entitlements(call, body) }),
+  POST: async ({ body }, call) => ({ body: await entitlements()(call, body) }),
 });

@@ -1,7 +1,7 @@
 import { eventsContract } from '../shared/contract/events.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { eventFeed } from '../shared/services/events.ts';
 
 serve(eventsContract, {
-  GET: async ({ query }) => ({ body: await services().feed.read(query.limit, query.wait) }),
+  GET: async ({ query }) => ({ body: await eventFeed().read(query.limit, query.wait) }),
 });

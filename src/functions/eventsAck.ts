@@ -1,7 +1,7 @@
 import { eventsAckContract } from '../shared/contract/events.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { eventFeed } from '../shared/services/events.ts';
 
 serve(eventsAckContract, {
-  POST: async ({ body }) => ({ body: { acknowledged: await services().feed.acknowledge(body.ids) } }),
+  POST: async ({ body }) => ({ body: { acknowledged: await eventFeed().acknowledge(body.ids) } }),
 });

@@ -1,7 +1,7 @@
 import { gamePassContract } from '../shared/contract/gamePass.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { gamePass } from '../shared/services/gamePass.ts';
 
 serve(gamePassContract, {
-  POST: async ({ body }, call) => ({ body: await services().gamePass(call, body) }),
+  POST: async ({ body }, call) => ({ body: await gamePass()(call, body) }),
 });

@@ -1,7 +1,7 @@
 import { grantRecordContract } from '../shared/contract/grants.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { grantRecords } from '../shared/services/records.ts';
 
 serve(grantRecordContract, {
-  GET: async ({ path }) => ({ body: await services().grants.record(path.userId, path.orderId) }),
+  GET: async ({ path }) => ({ body: await grantRecords().read(path.userId, path.orderId) }),
 });

@@ -1,10 +1,10 @@
 import { healthContract } from '../shared/contract/operations.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { health } from '../shared/services/health.ts';
 
 serve(healthContract, {
   GET: async (_input, call) => {
-    const health = await services().health(call);
-    return { status: health.status === 'ok' ? 200 : 503, body: health };
+    const body = await health()(call);
+    return { status: body.status === 'ok' ? 200 : 503, body };
   },
 });

@@ -1,12 +1,12 @@
 import { storeIdsContract } from '../shared/contract/storeIds.ts';
 import { serve } from '../shared/http/serve.ts';
-import { services } from '../shared/services.ts';
+import { storeIds } from '../shared/services/storeIds.ts';
 
 serve(storeIdsContract, {
-  GET: async ({ path }) => ({ body: await services().storeIds.list(path.userId) }),
-  PUT: async ({ path, body }, call) => ({ body: await services().storeIds.register(call, path.userId, body) }),
+  GET: async ({ path }) => ({ body: await storeIds().list(path.userId) }),
+  PUT: async ({ path, body }, call) => ({ body: await storeIds().register(call, path.userId, body) }),
   DELETE: async ({ path }) => {
-    await services().storeIds.forget(path.userId);
+    await storeIds().remove(path.userId);
     return { status: 204 };
   },
 });

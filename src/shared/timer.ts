@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { app } from '@azure/functions';
-import { writerOf } from './http/serve.ts';
-import { type Call, systemClock } from './lib/callContext.ts';
-import { faultFields, type LogFields, structuredLog } from './lib/log.ts';
+import type { CallContext } from './lib/callContext.ts';
+import { systemClock } from './lib/clock.ts';
+import { faultFields, type LogFields, structuredLog, writerOf } from './lib/log.ts';
 
 /** A run must end before the host's default limit of 5 minutes on small plans. */
 const runMs = 4.5 * 60_000;
 
-/** Registers a timer function: the boundary of what nobody waits for. A failed run is logged, and failed for the host too. */
-export function schedule(name: string, ncrontab: string, work: (call: Call) => Promise<object>): void {
+/** Registers a timer function: the boundary of runs without a caller. A failed run is logged, and failed for the host too. */
+export function schedule(name: string, ncrontab: string, work: (call: CallContext) => Promise<object>): void {
   app.timer(name, {
     schedule: ncrontab,
     handler: async (_timer, context) => {

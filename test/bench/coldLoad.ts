@@ -3,7 +3,7 @@ import { median, table } from './measure.ts';
 
 const starts = 7;
 
-/** Time of a fresh process that loads the app and registers its functions, over that of an empty one. */
+/** Time of a new process that loads the app and registers its functions. */
 export function benchColdLoad(): string {
   const apps = {
     'bundled app': 'dist/app/main.js',

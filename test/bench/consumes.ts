@@ -37,7 +37,9 @@ export async function benchConsumes(stack: Stack): Promise<string> {
       name: 'consume',
       go: (n) =>
         service.send('POST', '/api/consumables/consume', {
-          ...{ userId: player(n).user, productId, trackingId: randomUUID() },
+          userId: player(n).user,
+          productId,
+          trackingId: randomUUID(),
         }),
     },
   ];
@@ -63,7 +65,7 @@ export async function benchConsumes(stack: Stack): Promise<string> {
   ].join('\n');
 }
 
-/** What the straight path costs in table requests, counted between the functions and Azurite once everything else is warm. */
+/** Table requests of a consume without faults, counted between the functions and Azurite when caches are filled. */
 async function straightPath(stack: Stack, service: FunctionsClient, { user }: BenchPlayer) {
   const direct = stack.azurite.connectionString;
   const proxy = await startTableProxy(direct);
@@ -72,10 +74,10 @@ async function straightPath(stack: Stack, service: FunctionsClient, { user }: Be
   stack.settings.TABLES_CONNECTION_STRING = proxy.connectionString;
   await stack.restartHost();
   await consume();
-  // Slow enough for those of one step to be seen together.
-  proxy.begin(() => ({ does: 'pass', lateMs: 100 }));
+  // Slow, so that the requests of one step overlap.
+  proxy.decideAll(() => ({ does: 'pass', lateMs: 100 }));
   await consume();
-  const counted = proxy.counted();
+  const counted = proxy.count();
   stack.settings.TABLES_CONNECTION_STRING = direct;
   await stack.restartHost();
   await proxy.close();
@@ -85,12 +87,15 @@ async function straightPath(stack: Stack, service: FunctionsClient, { user }: Be
 function bareConsume(store: StoreClient): (player: BenchPlayer) => Promise<void> {
   return ({ collectionsId }) =>
     store.post('/v8.0/collections/consume', {
-      ...{ beneficiary: beneficiary(collectionsId), productId, trackingId: randomUUID() },
-      ...{ removeQuantity: 1, includeOrderIds: true },
+      beneficiary: beneficiary(collectionsId),
+      productId,
+      trackingId: randomUUID(),
+      removeQuantity: 1,
+      includeOrderIds: true,
     });
 }
 
-/** Table requests with nothing around them: one small row read or written, by the account's SAS. */
+/** Table requests alone: one small row is read or written, by the account's SAS. */
 async function bareTables(connectionString: string) {
   const {
     AccountName = '',

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- PART ...]`: figures as ratios inside one run. The Store's emulator runs in this process, beside what asks it, and
- * Azurite on the same machine: what they use is missing to the functions.
+ * `npm run bench [-- PART ...]`: figures as ratios inside one run. The Store's emulator and the clients run in this process, Azurite on
+ * the same machine: the functions share its cores with them.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

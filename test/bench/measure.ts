@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { HostProcess } from '../../local/hostProcess.ts';
 
-/** One way of doing a thing; `go` does it once, the nth time. */
+/** One way to do the work; `go` does it for the nth time. */
 export interface Contender {
   name: string;
   go: (n: number) => Promise<void>;
@@ -13,14 +13,14 @@ export interface Figure {
   /** Milliseconds. */
   p50: number;
   p99: number;
-  /** CPU microseconds of the functions' process for each one done. */
+  /** CPU microseconds of the functions' process, for each. */
   cpu: number;
 }
 
 const rounds = 5;
 const roundMs = 1200;
 
-/** The figures of each contender, in rounds that take turns, so that a slow moment of the machine meets all of them. Medians. */
+/** The medians of each contender. They take turns in rounds, so that a slow moment of the machine affects all of them. */
 export async function contest(
   contenders: Contender[],
   atOnce: number,
@@ -74,7 +74,7 @@ export function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-/** Rows under their headings, in columns. */
+/** A table as text. */
 export function table(headings: string[], rows: string[][]): string {
   const widths = headings.map((heading, at) => Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: string[]) =>

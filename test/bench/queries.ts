@@ -6,7 +6,7 @@ import { beneficiary, storeClient } from './storeClient.ts';
 const playerCount = 200;
 const products = 50;
 
-/** Entitlement queries of one product, none of them alike at the same time, against the bare request to the same Store. */
+/** Entitlement queries of one product, never two equal ones at once, against the bare request to the same Store. */
 export async function benchQueries(stack: Stack): Promise<string> {
   for (let at = 0; at < products; at += 1) stack.store.control.putProduct(`P${at}`, { kind: 'Durable' });
   const service = functionsClient(stack);
@@ -20,7 +20,9 @@ export async function benchQueries(stack: Stack): Promise<string> {
         store.post('/v9.0/collections/publisherQuery', {
           beneficiaries: [beneficiary(player(n)?.collectionsId)],
           productSkuIds: [{ productId: `P${n % products}` }],
-          ...{ validityType: 'Valid', excludeDuplicates: true, maxPageSize: 200 },
+          validityType: 'Valid',
+          excludeDuplicates: true,
+          maxPageSize: 200,
         }),
     },
     {

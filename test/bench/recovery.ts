@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '../../local/stack.ts';
 import type { ConsumeOrder, ConsumeResult } from '../../src/shared/consume/record.ts';
-import { begin } from '../../src/shared/fulfilment/machine.ts';
+import { createRecord } from '../../src/shared/fulfilment/machine.ts';
 import { inParallel } from '../../src/shared/lib/inParallel.ts';
-import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
-import { openTables } from '../../src/shared/state/tables.ts';
+import { createFulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
+import { createTableOpener } from '../../src/shared/state/tables.ts';
 import { logReader } from '../support/logReader.ts';
 import { functionsClient, players } from './functionsClient.ts';
 import { table } from './measure.ts';
@@ -22,8 +22,8 @@ export async function benchRecovery(stack: Stack, logFile: string): Promise<stri
   const all = await players(stack, service, playerCount, { productId, quantity: 1_000_000 });
   await service.close();
   const noCredential = { getToken: async () => null };
-  const open = openTables({ connectionString: stack.azurite.connectionString }, noCredential);
-  const consumes = fulfilmentsTable<ConsumeOrder, ConsumeResult>(open, 'Consumes');
+  const openTable = createTableOpener({ connectionString: stack.azurite.connectionString }, noCredential);
+  const consumes = createFulfilmentsTable<ConsumeOrder, ConsumeResult>(openTable, 'Consumes');
   const log = logReader(logFile);
 
   const rows: string[][] = [];
@@ -32,21 +32,21 @@ export async function benchRecovery(stack: Stack, logFile: string): Promise<stri
     const longAgo = Date.now() - 3600_000;
     await inParallel(Array.from({ length: size }), 32, async (_, at) => {
       const user = all[at % playerCount]?.user ?? '';
-      await consumes.write(begin<ConsumeOrder, ConsumeResult>(user, randomUUID(), order, randomUUID(), longAgo));
+      await consumes.write(createRecord<ConsumeOrder, ConsumeResult>(user, randomUUID(), order, randomUUID(), longAgo));
     });
     const from = performance.now();
-    const taken = await recoverAll(stack, log);
+    const processed = await recoverAll(stack, log);
     const each = (performance.now() - from) / size;
-    if (taken !== size) throw new Error(`The recovery took up ${taken} of ${size}.`);
+    if (processed !== size) throw new Error(`The recovery took up ${processed} of ${size}.`);
     first ||= each;
     rows.push([String(size), each.toFixed(2), (each / first).toFixed(2)]);
   }
   return table(['pending consumes recovered', 'ms each', `of that at ${sizes[0]}`], rows);
 }
 
-/** Runs the timer until a run leaves nothing for its time budget; answers with how many records were taken up. */
+/** Runs the timer until a run leaves nothing for its time budget; answers with how many records were processed up. */
 async function recoverAll(stack: Stack, log: () => string): Promise<number> {
-  let taken = 0;
+  let processed = 0;
   for (;;) {
     log();
     await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
@@ -62,7 +62,7 @@ async function recoverAll(stack: Stack, log: () => string): Promise<number> {
       run = /\{"event":"run".*\}/.exec(said);
     }
     const counts = JSON.parse(run[0]);
-    taken += counts['consumes.taken'];
-    if (!counts['consumes.remaining']) return taken;
+    processed += counts['consume.processed'];
+    if (!counts['consume.remaining']) return processed;
   }
 }

@@ -13,7 +13,7 @@ const bare = async (method: string, path: string, headers: Record<string, string
   };
 };
 
-test('what the host answers itself: unknown routes and methods 404, no key 401, all of them empty', async () => {
+test('answers of the host itself: unknown routes and methods 404, no key 401, all without a body', async () => {
   const key = { 'x-functions-key': stack.identities.functionKey };
   const nothing = { text: '', correlation: null };
   expect(await bare('GET', '/api/nothing', key)).toEqual({ status: 404, ...nothing });
@@ -33,7 +33,7 @@ test('what the host answers itself: unknown routes and methods 404, no key 401, 
   expect((await bare('GET', '/api/openapi.json')).status).toBe(200);
 });
 
-test('a key that the local host was not given opens nothing', async () => {
+test('without a master key in its settings the local host accepts none', async () => {
   const { FUNCTIONS_MASTER_KEY: _, ...settings } = stack.settings;
   const host = await startHostProcess({ ...settings, FUNCTIONS_PORT: '0' });
   onTestFinished(() => host.stop());
@@ -43,7 +43,7 @@ test('a key that the local host was not given opens nothing', async () => {
   }
 });
 
-test('the correlation id is the caller\u2019s if it is fit, else new', async () => {
+test('the correlation id is the caller\u2019s if it is valid, else new', async () => {
   for (const chosen of ['a', '!~'.repeat(64)]) {
     const answer = await api('GET', '/api/users/u/store-ids', undefined, { 'x-correlation-id': chosen });
     expect(answer.headers.get('x-correlation-id')).toBe(chosen);
@@ -94,7 +94,7 @@ test.each([
   );
 });
 
-test('routes without a body take none or {}, and query parameters are refused', async () => {
+test('routes without a body accept none or {}, and query parameters are refused', async () => {
   expect((await api('DELETE', '/api/users/u/store-ids', '{}')).status).toBe(204);
   for (const body of ['{"a":1}', '[]', '5', '"x"', 'null', '{']) {
     expectProblem(await api('DELETE', '/api/users/u/store-ids', body), 400, 'invalid_request');
@@ -105,7 +105,7 @@ test('routes without a body take none or {}, and query parameters are refused', 
   expect((await api('GET', '/api/users/u%3Fx=1/store-ids')).body.userId).toBe('u?x=1');
 });
 
-test('the content type is not looked at', async () => {
+test('the content type is ignored', async () => {
   await register('typed');
   const body = JSON.stringify({ userId: 'typed', products: ['A'] });
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'nonsense']) {
@@ -113,7 +113,7 @@ test('the content type is not looked at', async () => {
   }
 });
 
-test('a query of v8 sends what v8 asks for', async () => {
+test('a query of v8 sends what v8 requires', async () => {
   const { collectionsId } = keysOf('eight');
   stack.store.control.putProduct('OLD', { kind: 'Durable', legacyProductId: 'legacy-1' });
   stack.store.control.purchase({ user: 'eight', productId: 'OLD' });

@@ -45,13 +45,16 @@ test('what a player owns', async () => {
     headers: { authorization: expect.stringMatching(/^Bearer/) },
   });
   expect(sent?.body).toMatchObject({
-    ...{ beneficiaries: [{ identityType: 'b2b' }], productSkuIds: [{ productId: 'SWORD' }, { productId: 'SHIELD' }] },
-    ...{ validityType: 'Valid', excludeDuplicates: true, maxPageSize: 200 },
+    beneficiaries: [{ identityType: 'b2b' }],
+    productSkuIds: [{ productId: 'SWORD' }, { productId: 'SHIELD' }],
+    validityType: 'Valid',
+    excludeDuplicates: true,
+    maxPageSize: 200,
   });
   expect(sent?.body).not.toHaveProperty('sbx');
 });
 
-test('what a query shows is remembered as this user\u2019s, consumables are not', async () => {
+test('order and recurrence ids that a query finds are stored for the user, those of consumables are not', async () => {
   await register('rememberer');
   const durable = sell('rememberer', 'HAT');
   const consumable = sell('rememberer', 'COINS', { kind: 'Consumable' });
@@ -76,7 +79,7 @@ test('what a query shows is remembered as this user\u2019s, consumables are not'
   expect(rows.map(({ orderId }) => orderId)).not.toContain(consumable.orderId);
 });
 
-test('1,000 products in pages of 7: nothing missing, nothing twice, the newest status wins', async () => {
+test('1,000 products in pages of 7: each once, with its newest status', async () => {
   await register('collector');
   stack.store.control.putSettings({ maxPageSize: 7, duplicatesAcrossPages: true });
   const products = Array.from({ length: 1000 }, (_, at) => `P${String(at).padStart(4, '0')}`);
@@ -94,7 +97,7 @@ test('1,000 products in pages of 7: nothing missing, nothing twice, the newest s
   expect(asked('publisherQuery')).toBeGreaterThan(140);
 });
 
-test('one page that fails for good: an error, never a part', async () => {
+test('one page that keeps failing: an error, never a partial result', async () => {
   await register('unlucky');
   for (let at = 0; at < 20; at += 1) stack.store.control.addItem({ user: 'unlucky', productId: `Q${at}` });
   stack.store.control.putSettings({ maxPageSize: 7 });
@@ -105,7 +108,7 @@ test('one page that fails for good: an error, never a part', async () => {
   expect(answer.headers.get('retry-after')).toBe(String(answer.body.retryAfterSeconds));
 });
 
-test('50 identical concurrent queries are one call, and a caller that leaves does not take the others along', async () => {
+test('50 identical queries at once are one call, and the others are answered if one caller disconnects', async () => {
   await register('popular');
   sell('popular', 'SWORD');
   await query({ userId: 'popular', products: ['OTHER'] });
@@ -114,7 +117,10 @@ test('50 identical concurrent queries are one call, and a caller that leaves doe
   const body = JSON.stringify({ userId: 'popular', products: ['SWORD'] });
   const leaving = new AbortController();
   const left = fetch(`${stack.functionsUrl}/api/entitlements/query`, {
-    ...{ method: 'POST', body, signal: leaving.signal, headers: { 'x-functions-key': stack.identities.functionKey } },
+    method: 'POST',
+    body,
+    signal: leaving.signal,
+    headers: { 'x-functions-key': stack.identities.functionKey },
   }).catch((fault: Error) => fault.name);
   const rest = Array.from({ length: 49 }, () => api('POST', '/api/entitlements/query', body));
   setTimeout(() => leaving.abort(), 150);
@@ -125,7 +131,7 @@ test('50 identical concurrent queries are one call, and a caller that leaves doe
   expect(asked('publisherQuery') - before).toBe(1);
 });
 
-test('two accounts of one player: asked together, whole or not at all', async () => {
+test('two accounts of one player: all of both, or an error', async () => {
   await register('multi', { publisherUserId: 'multi' }, 'default');
   const second = keysOf('multi-second', { publisherUserId: 'multi' });
   await api('PUT', '/api/users/multi/store-ids', { account: 'second', ...second });
@@ -147,7 +153,7 @@ test('two accounts of one player: asked together, whole or not at all', async ()
   expectProblem(await query({ userId: 'multi', account: '*', products: ['SWORD'] }), 422, 'store_rejected');
 });
 
-test('429: a short pause is waited out, a long one is the caller\u2019s', async () => {
+test('429: a short pause is waited for, a long one is returned to the caller', async () => {
   const { collectionsId } = keysOf('hasty');
   stack.store.control.addFault({ operation: 'publisherQuery', status: 429, headers: { 'retry-after': '1' } });
   const started = Date.now();
@@ -160,7 +166,7 @@ test('429: a short pause is waited out, a long one is the caller\u2019s', async 
   expect(answer.body.retryAfterSeconds).toBe(120);
 });
 
-test('500 thrice, then 200', async () => {
+test('500 three times, then 200', async () => {
   stack.store.control.addFault({ operation: 'publisherQuery', status: 500, times: 3 });
   expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
   expect(asked('publisherQuery')).toBe(4);
@@ -181,7 +187,7 @@ test.each([
   expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
 });
 
-test('a raw key is judged like a registered one, and never renewed', async () => {
+test('a key in the request is validated like a registered one, and never renewed', async () => {
   const products = ['A'];
   const raw = (collectionsId: string) => query({ collectionsId, products });
   expect((await raw(keysOf('u').collectionsId)).body.userId).toBeUndefined();
@@ -197,7 +203,7 @@ test('a raw key is judged like a registered one, and never renewed', async () =>
   expect(asked('renew')).toBe(0);
 });
 
-test('an X-token says user and sandbox itself', async () => {
+test('an X-token determines user and sandbox', async () => {
   const xToken = xTokenOf('gamer', { sandbox: 'XDKS.1' });
   stack.store.control.putProduct('SWORD', { kind: 'Durable' });
   stack.store.control.purchase({ user: 'gamer', productId: 'SWORD', sandbox: 'XDKS.1' });
@@ -217,7 +223,7 @@ test('an X-token says user and sandbox itself', async () => {
   expectProblem(foreign, 422, 'xbox_rejected');
 });
 
-test('another sandbox can be looked into', async () => {
+test('another sandbox can be queried', async () => {
   await register('tester');
   stack.store.control.putProduct('SWORD', { kind: 'Durable' });
   stack.store.control.purchase({ user: 'tester', productId: 'SWORD', sandbox: 'XDKS.1' });
@@ -258,7 +264,7 @@ test('Game Pass: the tiers that the player has, higher ones including the lower'
   );
 });
 
-test('a refusal of the Store is shown with what identifies it to Microsoft', async () => {
+test('a refusal of the Store is answered with its correlation ids', async () => {
   const body = {
     code: 'BadRequest',
     innererror: { code: 'InvalidParameter', message: 'market' },
@@ -270,6 +276,6 @@ test('a refusal of the Store is shown with what identifies it to Microsoft', asy
   expectProblem(answer, 422, 'store_rejected');
   expect(answer.body.store).toMatchObject({ status: 400, code: 'InvalidParameter', message: 'market' });
   expect(answer.body.store.cv).toEqual(expect.any(String));
-  // The log is another process's file, and may be behind its answer.
+  // The log is written by another process, and may be later than its answer.
   await expect.poll(logText, { timeout: 60_000 }).toContain(answer.body.store.cv);
 });

@@ -1,4 +1,4 @@
-/** The whole stack for one test file, and requests to it. At the end of the file nothing that was kept or said may hold a secret. */
+/** The whole stack for one test file, and requests to it. At the end of the file nothing stored, logged or answered may contain a secret. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +60,7 @@ function azuriteFiles(): Record<string, Buffer> {
   );
 }
 
-/** Where a secret is found: each one that this run knows, and whatever looks like a JWT. */
+/** Places that contain a secret of this run, or what looks like a JWT. */
 function secretsIn(places: Record<string, Buffer>): string[] {
   const { identities, entra, keyVault } = stack;
   const known = [
@@ -92,7 +92,7 @@ export async function api(
   return answer;
 }
 
-/** The same, for the one route that may answer with a token. */
+/** The same, for the one route whose answer may contain a token. */
 export async function rawApi(
   method: string,
   path: string,
@@ -116,7 +116,7 @@ export interface Keys {
   purchaseId: string;
 }
 
-/** Keys as the game client makes them. */
+/** Keys as the game client gets them. */
 export function keysOf(user: string, over: object = {}): Keys {
   const keys = stack.store.control.createKeys({ user, ...over }) as Keys;
   for (const key of Object.values(keys)) secrets.add(key);
@@ -146,7 +146,17 @@ export function sell(user: string, productId: string, product: object = {}): { o
 
 export const query = (body: object): Promise<Answer> => api('POST', '/api/entitlements/query', body);
 
-/** How often the Store was asked for an operation since the test began. */
+/** Starts a run of the recovery timer, and does not wait for it. */
+export async function fireRecovery(): Promise<void> {
+  const answer = await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
+    method: 'POST',
+    body: '{"input":""}',
+    headers: { 'x-functions-key': stack.identities.masterKey, 'content-type': 'application/json' },
+  });
+  expect(answer.status).toBe(202);
+}
+
+/** Requests to the Store for an operation since the start of the test. */
 export const asked = (operation: string): number =>
   stack.store.requests.filter((request) => request.operation === operation).length;
 

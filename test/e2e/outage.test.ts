@@ -16,7 +16,7 @@ import {
 
 useStack();
 
-test('a rotated client secret is taken up without a restart; a wrong one is store_unauthorized', async () => {
+test('a rotated client secret is used without a restart; a wrong one is store_unauthorized', async () => {
   await stack.restartHost();
   const { clientId } = stack.identities.publisher;
   stack.keyVault.setSecret('entra-client-secret', 'wrong-secret-wrong-secret');
@@ -26,19 +26,20 @@ test('a rotated client secret is taken up without a restart; a wrong one is stor
   expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
 });
 
-test('a service token that the Store no longer takes is had anew, once', async () => {
+test('a service token that the Store no longer accepts is replaced, once', async () => {
   const ask = () => query({ collectionsId: keysOf('u').collectionsId, products: ['A'] });
   await ask();
   const before = stack.entra.state.tokenRequests;
   stack.store.control.addFault({
-    ...{ operation: 'publisherQuery', status: 401 },
+    operation: 'publisherQuery',
+    status: 401,
     body: { code: 'Unauthorized', innererror: { code: 'PartnerAadTicketRequired' } },
   });
   expect((await ask()).status).toBe(200);
   expect(stack.entra.state.tokenRequests - before).toBe(1);
 });
 
-test('after a rotation of the encryption secret old rows are readable and new ones sealed anew', async () => {
+test('after a rotation of the encryption secret old rows are readable and re-encrypted', async () => {
   await register('before');
   stack.keyVault.setSecret('user-store-id-key', Buffer.alloc(32, 7).toString('base64'));
   await stack.restartHost();
@@ -59,7 +60,7 @@ test('after a rotation of the encryption secret old rows are readable and new on
   await expect.poll(versions).toMatchObject({ before: sealed.after, after: sealed.after });
 });
 
-test('what an X-token began in a sandbox is not judged by what the Store says to a key', async () => {
+test('a consume by X-token in a sandbox is not rejected by what the Store answers to a key', async () => {
   stack.settings.STORE_SANDBOX = 'XDKS.1';
   await stack.restartHost();
   await register('sandboxed');
@@ -72,7 +73,7 @@ test('what an X-token began in a sandbox is not judged by what the Store says to
   expect((await consume({ xToken })).status).toBe(202);
   expect((await consume({})).status).toBe(202);
   expect((await consume({ xToken })).body).toMatchObject({ state: 'completed', newQuantity: 0 });
-  // With a key from the start the refusal is what it says.
+  // A consume that starts with a key is rejected by the same answer.
   expectProblem(await consume({ trackingId: randomUUID() }), 422, 'store_rejected');
   stack.settings.STORE_SANDBOX = 'RETAIL';
   await stack.restartHost();
@@ -101,7 +102,7 @@ test('Key Vault that does not answer is unavailable and nothing is stored', asyn
   expect((await api('GET', storeIdsPath('u13'))).body.accounts).toEqual([]);
 });
 
-test('health is looked at afresh at most every 30 s', async () => {
+test('health is checked at most every 30 s', async () => {
   await stack.restartHost();
   const before = stack.keyVault.state.reads;
   const answers = await Promise.all(

@@ -1,10 +1,12 @@
 import { afterAll, expect, test } from 'vitest';
 import { chunksOf } from '../../src/shared/lib/chunks.ts';
 import { fulfilmentShards } from '../../src/shared/state/fulfilments.ts';
-import { stack, useStack } from '../e2e/harness.ts';
+import { fireRecovery, stack, useStack } from '../e2e/harness.ts';
+import { expectFulfilledOnce } from './fulfilledOnce.ts';
 import {
-  expectFulfilledOnce,
-  fireRecovery,
+  coin,
+  type Fulfilment,
+  gem,
   later,
   player,
   proxy,
@@ -18,12 +20,11 @@ import {
   useProxy,
 } from './scenarios.ts';
 
-// The reset before each test would take the players of the one before: each test uses its own.
+// Each test uses players of its own: the reset before it removes those of the test before.
 useStack();
 useProxy();
 
 const minute = 60_000;
-const moments = ['nothing', 'acting'] as const;
 
 let killPoints = 0;
 afterAll(() => console.log(`${killPoints} kill points`));
@@ -38,74 +39,63 @@ const answered = (request: Promise<{ status: number }>): Promise<number | 'cut'>
     () => 'cut' as const,
   );
 
-interface Killed {
-  scenario: Scenario;
-  user: string;
-  id: string;
-  body: object;
-}
-
-/** Starts the functions again a minute after the kill, runs the recovery, and looks at what has become of everyone. */
-async function afterwards(killed: Killed[]): Promise<void> {
-  proxy.begin(() => ({ does: 'pass' }));
+/** Starts the functions a minute after the kill, runs the recovery, and checks every fulfilment. */
+async function expectRecovered(killed: Fulfilment[]): Promise<void> {
+  proxy.decideAll(() => ({ does: 'pass' }));
   await restartLater(minute + 1000);
-  const found = await Promise.all(killed.map(({ scenario, user, id }) => recordOf(scenario, user, id)));
+  const found = await Promise.all(killed.map(recordOf));
   await recover();
-  for (const [at, { scenario, user, id, body }] of killed.entries()) {
-    // Whoever never got an answer asks again.
-    const answer = await submit(scenario, body);
-    expect([200, 201], answer.text).toContain(answer.status);
-    await expectFulfilledOnce(scenario, user, id, found[at]?.body.state === 'pending' ? 1 : 0);
-  }
+  // A client that got no answer sends its request again.
+  const answers = await Promise.all(killed.map(submit));
+  for (const answer of answers) expect([200, 201], answer.text).toContain(answer.status);
+  await expectFulfilledOnce(killed.map((one, at) => ({ ...one, events: found[at]?.body.state === 'pending' ? 1 : 0 })));
 }
 
-test('killed at every table request, before and after it acted: each fulfilment at its own, all by one kill', async () => {
-  const begun = scenarios.flatMap((scenario) =>
-    stepsOf(scenario).flatMap((step) =>
-      moments.map(async (after) => {
-        const user = `${scenario.name}, killed at request ${step} after ${after}`;
-        const made = { scenario, user, ...(await player(scenario, user)) };
-        const course = proxy.beginFor(user, (number) => (number === step ? { does: 'hold', after } : { does: 'pass' }));
-        const outcome = answered(submit(scenario, made.body));
-        const until = await Promise.race([course.held, outcome]);
-        return { ...made, step, outcome, until, course };
-      }),
+/** A fulfilment that hangs at one of its table requests, if it gets there. */
+async function hangAt(scenario: Scenario, step: number, acted: boolean) {
+  const user = `${scenario.name}, killed at request ${step} ${acted ? 'after' : 'before'} it acted`;
+  const made = await player(scenario, user);
+  const requests = proxy.decideFor(user, (number) => (number === step ? { does: 'hang', acted } : { does: 'pass' }));
+  const outcome = answered(submit(made));
+  const until = await Promise.race([requests.hanging, outcome]);
+  return { ...made, step, outcome, until, requests };
+}
+
+test('killed at every table request, before and after it acted: one kill, each fulfilment at another request', async () => {
+  const all = await Promise.all(
+    scenarios.flatMap((scenario) =>
+      stepsOf(scenario).flatMap((step) => [false, true].map((acted) => hangAt(scenario, step, acted))),
     ),
   );
-  const all = await Promise.all(begun);
-  const held = all.filter(({ until }) => until === 'held');
-  for (const { until, user } of all) if (until !== 'held') expect([200, 201], user).toContain(until);
+  const hanging = all.filter(({ until }) => until === 'hanging');
+  for (const { until, user } of all) if (until !== 'hanging') expect([200, 201], user).toContain(until);
   for (const scenario of scenarios) {
-    const met = held.filter((one) => one.scenario === scenario).map(({ step }) => step);
-    // Each of them was met, before and after it acted, and there is no further one.
+    const met = hanging.filter((one) => one.scenario === scenario).map(({ step }) => step);
+    // Each request hangs, before and after it acted, and there is no further one.
     expect(met).toEqual(
       stepsOf(scenario)
         .slice(0, -1)
         .flatMap((step) => [step, step]),
     );
   }
-  kill(held.length);
-  expect(new Set(await Promise.all(held.map(({ outcome }) => outcome)))).toEqual(new Set(['cut']));
-  for (const { course } of all) course.end();
-  await afterwards(held);
+  kill(hanging.length);
+  expect(new Set(await Promise.all(hanging.map(({ outcome }) => outcome)))).toEqual(new Set(['cut']));
+  for (const { requests } of all) requests.end();
+  await expectRecovered(hanging);
 });
 
-test('killed at every table request of a new process: its tables are made, its tokens and secrets are had', async () => {
-  const scenario = scenarios[2] as Scenario;
+test('killed at every table request of a new process, which also creates tables and gets tokens and secrets', async () => {
   const users = await Promise.all(
-    Array.from({ length: 12 }, async (_, at) => {
-      const user = `${scenario.name}, killed at request ${at + 1} of a new process`;
-      return { scenario, user, ...(await player(scenario, user)) };
-    }),
+    Array.from({ length: 12 }, (_, at) => player(gem, `${gem.name}, killed at request ${at + 1} of a new process`)),
   );
-  // Until one comes through: then every step before it has been met.
-  const killed: Killed[] = [];
+  // Until one succeeds: then every request before has been a kill point.
+  const killed: Fulfilment[] = [];
   for (const [at, one] of users.entries()) {
     await restartLater(0);
-    proxy.begin((number) =>
-      number === at + 1 ? { does: 'kill', after: 'acting', kill: () => kill(1) } : { does: 'pass' },
+    proxy.decideAll((number) =>
+      number === at + 1 ? { does: 'kill', acted: true, kill: () => kill(1) } : { does: 'pass' },
     );
-    const outcome = await answered(submit(scenario, one.body));
+    const outcome = await answered(submit(one));
     if (outcome !== 'cut') {
       expect(outcome).toBe(200);
       break;
@@ -114,111 +104,117 @@ test('killed at every table request of a new process: its tables are made, its t
   }
   expect(killed.length).toBeGreaterThanOrEqual(4 + 3);
   expect(killed.length).toBeLessThan(users.length);
-  await afterwards(killed);
+  await expectRecovered(killed);
 });
 
 test.each([
   ['has acted', { answerLatencyMs: 3000 }],
-  ['is yet to act', { latencyMs: 3000 }],
+  ['has not acted yet', { latencyMs: 3000 }],
 ] as const)('killed while the Store %s', async (says, fault) => {
   const made = await Promise.all(
-    scenarios.map(async (scenario) => {
-      const user = `${scenario.name}, killed when the Store ${says}`;
-      return { scenario, user, ...(await player(scenario, user)) };
-    }),
+    scenarios.map((scenario) => player(scenario, `${scenario.name}, killed when the Store ${says}`)),
   );
   for (const operation of ['consume', 'grant'] as const)
     stack.store.control.addFault({ operation, times: null, ...fault });
   const asked = () => stack.store.requests.filter(({ operation }) => /^(consume|grant)$/.test(operation)).length;
   const before = asked();
-  const outcomes = made.map(({ scenario, body }) => answered(submit(scenario, body)));
+  const outcomes = made.map((one) => answered(submit(one)));
   await expect.poll(asked, { interval: 10 }).toBe(before + made.length);
   kill(made.length);
   expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['cut']));
   stack.store.control.clearFaults();
-  await afterwards(made);
+  await expectRecovered(made);
 });
 
-/** A fulfilment that is pending: the Store did not do it, or did it and nobody heard of it. */
-async function pending(scenario: Scenario, user: string, lost: boolean): Promise<Killed> {
-  const made = await player(scenario, user);
-  const fault = lost ? ({ dropResponse: true, times: 2 } as const) : { status: 429 };
-  stack.store.control.addFault({ operation: scenario.operation as 'consume', ...fault });
-  expect((await submit(scenario, made.body)).status).toBe(202);
-  return { scenario, user, ...made };
+interface Way {
+  scenario: Scenario;
+  /** The Store did it, but its answer was lost; false: the Store refused it for now. */
+  lost: boolean;
 }
 
-/** Fewer than the recovery takes up at once, so that those who are held do not keep it from the others. */
-const heldAtOnce = 24;
+const ways: Way[] = scenarios.flatMap((scenario) => [
+  { scenario, lost: false },
+  { scenario, lost: true },
+]);
 
-test('killed at every table request of the recovery: each record at its own, many by one kill', async () => {
-  const ways = scenarios.flatMap((scenario) => [
-    { scenario, lost: false },
-    { scenario, lost: true },
-  ]);
+/** Pending fulfilments, one for each user. */
+async function pending({ scenario, lost }: Way, users: string[]): Promise<Fulfilment[]> {
+  const made = await Promise.all(users.map((user) => player(scenario, user)));
+  const fault = lost ? { dropResponse: true, times: 2 * users.length } : { status: 429, times: users.length };
+  stack.store.control.addFault({ operation: scenario.operation, ...fault });
+  const answers = await Promise.all(made.map(submit));
+  expect(answers.map(({ status }) => status)).toEqual(users.map(() => 202));
+  return made;
+}
+
+/** Fewer users than the recovery works on at once, so that those that hang do not keep it from the others. */
+const hangingAtOnce = 24;
+
+test('killed at every table request of the recovery: one kill, many records, each at another request', async () => {
   const counted = [];
-  for (const { scenario, lost } of ways) {
-    const one = await pending(scenario, `${scenario.name} ${lost ? 'lost' : 'refused'}, recovered`, lost);
-    counted.push({ lost, ...one, course: proxy.beginFor(one.user, () => ({ does: 'pass' })) });
+  for (const way of ways) {
+    const name = `${way.scenario.name} ${way.lost ? 'lost' : 'refused'}`;
+    await pending(way, [`${name}, recovered`]);
+    counted.push({ way, name, requests: proxy.decideFor(`${name}, recovered`, () => ({ does: 'pass' })) });
   }
   await later(minute + 1000);
   await recover();
-  const points = counted.flatMap(({ scenario, lost, course }) =>
-    Array.from({ length: course.count() }, (_, at) => ({ scenario, lost, step: at + 1 })),
+  // Read the record, lease it, read the key, write the outcome, publish the event, remove it from the list.
+  for (const { requests } of counted) expect(requests.count()).toBeGreaterThanOrEqual(6);
+  const points = counted.flatMap(({ way, name, requests }) =>
+    Array.from({ length: requests.count() }, (_, at) => {
+      return { way, step: at + 1, user: `${name}, recovery killed at request ${at + 1}` };
+    }),
   );
-  // To look up, take up, read the key, write the outcome down, announce it, and strike it off the list.
-  for (const { course } of counted) expect(course.count()).toBeGreaterThanOrEqual(6);
 
-  for (const batch of chunksOf(points, heldAtOnce)) {
-    const users = [];
-    for (const { scenario, lost, step } of batch) {
-      const name = `${scenario.name} ${lost ? 'lost' : 'refused'}, recovery killed at request ${step}`;
-      users.push({ step, ...(await pending(scenario, name, lost)) });
+  for (const batch of chunksOf(points, hangingAtOnce)) {
+    const killed = [];
+    for (const way of ways) {
+      const users = batch.filter((point) => point.way === way).map(({ user }) => user);
+      if (users.length > 0) killed.push(...(await pending(way, users)));
     }
     await later(minute + 1000);
-    const courses = users.map(({ user, step }) =>
-      proxy.beginFor(user, (number) => (number === step ? { does: 'hold', after: 'acting' } : { does: 'pass' })),
+    const hanging = batch.map(({ user, step }) =>
+      proxy.decideFor(user, (number) => (number === step ? { does: 'hang', acted: true } : { does: 'pass' })),
     );
     await fireRecovery();
-    await Promise.all(courses.map(({ held }) => held));
-    kill(users.length);
-    for (const course of courses) course.end();
+    await Promise.all(hanging.map((requests) => requests.hanging));
+    kill(batch.length);
+    for (const requests of hanging) requests.end();
     await restartLater(6 * minute);
     await recover();
-    for (const { scenario, user, id } of users) await expectFulfilledOnce(scenario, user, id, 1);
+    await expectFulfilledOnce(killed.map((one) => ({ ...one, events: 1 })));
   }
 });
 
-test('killed among the lists that the recovery reads, all of them at once', async () => {
-  const [scenario] = scenarios as [Scenario];
-  const met: Killed[] = [];
-  const { lists } = await (async () => {
-    await recover();
-    const before = proxy.counted().requests;
-    await recover();
-    return { lists: proxy.counted().requests - before };
-  })();
+test('killed while the recovery reads its lists: at the first ones, at the last ones and between', async () => {
+  const refused: Way = { scenario: coin, lost: false };
+  const killed: Fulfilment[] = [];
+  await recover();
+  const before = proxy.count().requests;
+  await recover();
+  const lists = proxy.count().requests - before;
   expect(lists).toBe(2 * fulfilmentShards);
   for (const step of [1, 2, 3, fulfilmentShards, lists - 1, lists]) {
-    const last = met.at(-1);
-    if (!last || (await recordOf(scenario, last.user, last.id)).body.state !== 'pending')
-      met.push(await pending(scenario, `recovery, killed at list ${step}`, false));
+    const last = killed.at(-1);
+    if (!last || (await recordOf(last)).body.state !== 'pending')
+      killed.push(...(await pending(refused, [`recovery, killed at list ${step}`])));
     await later(6 * minute);
-    const before = killPoints;
-    // What is about the user is counted apart: left are the lists.
-    const course = proxy.beginFor(met.at(-1)?.user ?? '', () => ({ does: 'pass' }));
-    proxy.begin((number) =>
-      number === step ? { does: 'kill', after: 'acting', kill: () => kill(1) } : { does: 'pass' },
+    const points = killPoints;
+    // Requests about the user are counted apart: the others are the lists.
+    const requests = proxy.decideFor(killed.at(-1)?.user ?? '', () => ({ does: 'pass' }));
+    proxy.decideAll((number) =>
+      number === step ? { does: 'kill', acted: true, kill: () => kill(1) } : { does: 'pass' },
     );
     await fireRecovery();
-    await expect.poll(() => killPoints, { interval: 20 }).toBe(before + 1);
-    proxy.begin(() => ({ does: 'pass' }));
-    course.end();
+    await expect.poll(() => killPoints, { interval: 20 }).toBe(points + 1);
+    proxy.decideAll(() => ({ does: 'pass' }));
+    requests.end();
     await restartLater(0);
-    // Its tables are made before the next kill.
+    // Creates its tables before the next kill.
     await recover();
   }
   await later(2 * 60 * minute);
   await recover();
-  for (const { user, id } of met) await expectFulfilledOnce(scenario, user, id, 1);
+  await expectFulfilledOnce(killed.map((one) => ({ ...one, events: 1 })));
 });

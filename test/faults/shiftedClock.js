@@ -1,4 +1,4 @@
-// Preloaded into the functions host: its clock is in the hands of the tests, who move it by a message and are told when it is done.
+// Preloaded into the functions host: the tests move its clock by a message, which is answered when it has moved.
 const { now } = Date;
 let offsetMs = Number(process.env.CLOCK_OFFSET_MS);
 Date.now = () => now() + offsetMs;

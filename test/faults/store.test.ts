@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { logText, stack, useStack } from '../e2e/harness.ts';
-import { expectFulfilledOnce, later, player, recordOf, recover, scenarios, submit, useProxy } from './scenarios.ts';
+import { expectFulfilledOnce } from './fulfilledOnce.ts';
+import { coin, gem, later, player, recordOf, recover, scenarios, submit, useProxy } from './scenarios.ts';
 
 useStack();
 useProxy();
@@ -14,50 +15,51 @@ const faults = [
   ['429 after it acted', { status: 429, actThenStatus: true }],
   ['401 after it acted, to the last', { status: 401, actThenStatus: true, times: 3 }],
   ['HTML after it acted', { status: 404, body: '<html>', contentType: 'text/html', actThenStatus: true }],
-  ['late, after it acted, twice', { answerLatencyMs: 11_000, times: 2 }],
 ] as const;
+const late = 'late, after it acted, twice';
+/** An attempt waits 10 s. */
+const lateMs = 11_000;
 
 test('the Store\u2019s answer is broken in every way: pending, then settled by the recovery, once and with one event', async () => {
   const made = await Promise.all(
     scenarios.flatMap((scenario) =>
-      faults.map(async ([says]) => ({ scenario, says, ...(await player(scenario, `${scenario.name}: ${says}`)) })),
+      [...faults.map(([says]) => says), late].map(async (says) => {
+        return { says, ...(await player(scenario, `${scenario.name}: ${says}`)) };
+      }),
     ),
   );
-  const slow = [];
-  for (const { scenario, says, body } of made) {
-    const fault = faults.find(([name]) => name === says)?.[1] ?? {};
-    stack.store.control.addFault({ operation: scenario.operation as 'consume', ...fault });
-    if (says.startsWith('late')) {
-      // Two attempts of 10 s each: they overlap, so each kind of request waits for the one before to have met its faults.
-      slow.push(submit(scenario, body));
-      await expect.poll(() => stack.store.control.state().faults.length, { timeout: 15_000 }).toBe(0);
-    } else {
-      const answer = await submit(scenario, body);
-      expect(answer.status, `${scenario.name}: ${says}: ${answer.text}`).toBe(202);
-    }
+  for (const one of made) {
+    const fault = faults.find(([says]) => says === one.says)?.[1];
+    if (!fault) continue;
+    stack.store.control.addFault({ operation: one.scenario.operation, ...fault });
+    const answer = await submit(one);
+    expect(answer.status, `${one.user}: ${answer.text}`).toBe(202);
   }
-  for (const answer of await Promise.all(slow)) expect(answer.status).toBe(202);
+  // All at once: each takes two attempts, and 20 s.
+  const slow = made.filter(({ says }) => says === late);
+  for (const operation of ['consume', 'grant'] as const) {
+    const times = 2 * slow.filter(({ scenario }) => scenario.operation === operation).length;
+    stack.store.control.addFault({ operation, answerLatencyMs: lateMs, times });
+  }
+  const answers = await Promise.all(slow.map(submit));
+  expect(answers.map(({ status }) => status)).toEqual(slow.map(() => 202));
+  expect(stack.store.control.state().faults).toEqual([]);
   await later(61_000);
   await recover();
-  for (const { scenario, userId, id } of made) {
-    expect((await recordOf(scenario, userId, id)).body.state).toBe('completed');
-    await expectFulfilledOnce(scenario, userId, id, 1);
-  }
+  await expectFulfilledOnce(made.map((one) => ({ ...one, events: 1 })));
 });
 
-test('three gems of one player, consumed at once and unheard: each of them another order', async () => {
-  const gem = scenarios[2];
-  if (!gem) expect.fail('no scenario');
+test('three gems of one player, consumed at once, all answers lost: each consume has another order', async () => {
   const user = 'three gems';
   await player(gem, user);
   for (let more = 0; more < 2; more += 1) gem.prepare(user);
-  const made = Array.from({ length: 3 }, () => gem.body(user));
+  const made = Array.from({ length: 3 }, () => ({ scenario: gem, user, ...gem.request(user) }));
   stack.store.control.addFault({ operation: 'consume', dropResponse: true, times: 6 });
-  await Promise.all(made.map(({ body }) => submit(gem, body)));
+  await Promise.all(made.map(submit));
   stack.store.control.clearFaults();
   await later(61_000);
   await recover();
-  const records = await Promise.all(made.map(({ id }) => recordOf(gem, user, id)));
+  const records = await Promise.all(made.map(recordOf));
   expect(records.map(({ body }) => body.state)).toEqual(['completed', 'completed', 'completed']);
   const orders = records.flatMap(({ body }) => body.orders);
   expect(orders).toHaveLength(3);
@@ -65,35 +67,31 @@ test('three gems of one player, consumed at once and unheard: each of them anoth
   expect(orders.map(({ matchedBy }) => matchedBy)).toContain('orders');
 });
 
-test('a gem that is unheard of is not matched while another consume may know the line', async () => {
-  const gem = scenarios[2];
-  if (!gem) expect.fail('no scenario');
+test('a gem whose answer was lost is not matched while another consume may still get the same order', async () => {
   const user = 'two gems';
-  await player(gem, user);
+  const slow = await player(gem, user);
   gem.prepare(user);
-  const [slow, unheard] = [gem.body(user), gem.body(user)];
+  const lost = { ...slow, ...gem.request(user) };
   const reached = () => stack.store.requests.filter(({ operation }) => operation === 'consume').length;
   const before = reached();
   stack.store.control.addFault({ operation: 'consume', answerLatencyMs: 3000 });
-  const first = submit(gem, slow.body);
+  const first = submit(slow);
   await expect.poll(reached, { interval: 10 }).toBe(before + 1);
   stack.store.control.addFault({ operation: 'consume', dropResponse: true });
-  expect((await submit(gem, unheard.body)).status).toBe(202);
+  expect((await submit(lost)).status).toBe(202);
   const [{ orderId: known }] = (await first).body.orders;
   await later(61_000);
   await recover();
-  const [matched, ...more] = (await recordOf(gem, user, unheard.id)).body.orders;
+  const [matched, ...more] = (await recordOf(lost)).body.orders;
   expect([matched.matchedBy, more]).toEqual(['orders', []]);
   expect(matched.orderId).not.toBe(known);
 });
 
-test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a day is called stuck', async () => {
-  const scenario = scenarios[0];
-  if (!scenario) expect.fail('no scenario');
-  const { userId, id, body } = await player(scenario, 'waiting');
+test('what stays unknown is asked again after 5, 15 and 60 minutes, and logged as stuck after a day', async () => {
+  const waiting = await player(coin, 'waiting');
   stack.store.control.addFault({ operation: 'consume', status: 429, times: null });
   const asked = () => stack.store.requests.filter(({ operation }) => operation === 'consume').length;
-  expect((await submit(scenario, body)).status).toBe(202);
+  expect((await submit(waiting)).status).toBe(202);
   const minute = 60_000;
   const day = 24 * 60 * minute;
   for (const [pause, due] of [
@@ -116,5 +114,5 @@ test('what stays unknown is asked again after 5, 15 and 60 minutes, and after a 
   stack.store.control.clearFaults();
   await later(day);
   await recover();
-  await expectFulfilledOnce(scenario, userId, id, 1);
+  await expectFulfilledOnce([{ ...waiting, events: 1 }]);
 });

@@ -1,63 +1,80 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
 import { Problem } from '../../src/shared/contract/problems.ts';
-import { type FulfilmentKind, fulfilmentEngine, type Outcome } from '../../src/shared/fulfilment/engine.ts';
-import { recovery } from '../../src/shared/fulfilment/recovery.ts';
+import { createOnKeysRegistered } from '../../src/shared/fulfilment/keysRegistered.ts';
+import { createRecovery } from '../../src/shared/fulfilment/recovery.ts';
+import { createResume } from '../../src/shared/fulfilment/resume.ts';
+import { createSubmit } from '../../src/shared/fulfilment/submit.ts';
+import type { FulfilmentHandler, Outcome } from '../../src/shared/fulfilment/types.ts';
 import { inParallel } from '../../src/shared/lib/inParallel.ts';
-import { fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
-import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
+import { createFulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
+import { createTableOpener, type OpenTable } from '../../src/shared/state/tables.ts';
 import { testCall, testClock } from '../support/call.ts';
 
 let azurite: RunningAzurite;
-let open: OpenTable;
+let openTable: OpenTable;
 beforeAll(async () => {
   azurite = await startAzurite();
-  open = openTables({ connectionString: azurite.connectionString }, { getToken: async () => null });
+  openTable = createTableOpener({ connectionString: azurite.connectionString }, { getToken: async () => null });
 });
 afterAll(() => azurite.stop());
 
-type Kind = FulfilmentKind<string, string, string>;
+interface Request {
+  account: string;
+  what: string;
+}
+type Handler = FulfilmentHandler<Request, string, string>;
 const done: Outcome<string> = { outcome: 'completed', result: 'done' };
 const unknown: Outcome<string> = { outcome: 'unknown', why: 'test' };
 
 /** An engine over real tables, whose Store answers what the test says. The clock stands still unless it is moved. */
-function engineOf(over: Partial<Kind> = {}) {
+function engineOf(over: Partial<Handler> = {}) {
   const clock = testClock();
   const attempts: string[] = [];
-  const announced: string[] = [];
+  const published: string[] = [];
   const store = { says: done, takesMs: 0 };
-  const kind: Kind = {
-    same: (a, b) => a === b,
+  const handler: Handler = {
+    isSameRequest: (a, b) => a.what === b.what,
     identity: async () => 'someone',
     attempt: async (_, record) => {
-      attempts.push(record.holder);
+      attempts.push(record.leaseId);
       await new Promise((resolve) => setTimeout(resolve, store.takesMs));
       return store.says;
     },
-    keep: async () => undefined,
-    announce: async ({ id }) => {
-      announced.push(id);
+    saveOrderLines: async () => undefined,
+    publishOutcome: async ({ id }) => {
+      published.push(id);
     },
     ...over,
   };
-  const table = fulfilmentsTable<string, string>(open, 'Consumes');
-  const engine = fulfilmentEngine(kind, table, clock);
+  const table = createFulfilmentsTable<Request, string>(openTable, 'Consumes');
+  const parts = { handler, table, clock };
+  const resume = createResume(parts);
+  const run = createSubmit(parts);
+  const recover = () =>
+    createRecovery([{ name: 'consume', table, resume }], clock)(testCall({ deadline: clock.now() + 270_000 }));
   const call = () => testCall({ deadline: clock.now() + 50_000 });
-  const submit = (id: string, request = 'r') => engine.submit(call(), 'u', id, request);
-  return { clock, attempts, announced, store, table, engine, submit, call };
+  const submit = (id: string, what = 'r', by = call()) => run(by, 'u', id, { account: 'default', what });
+  return { clock, attempts, published, store, table, submit, resume, recover, call };
 }
 
+const counts = (processed: number, skipped: number) => ({
+  'consume.processed': processed,
+  'consume.skipped': skipped,
+  'consume.remaining': false,
+});
+
 test('of ten that ask again at the very same moment one asks the Store', async () => {
-  const { attempts, announced, store, submit } = engineOf();
+  const { attempts, published, store, submit } = engineOf();
   store.says = unknown;
-  expect((await submit('race')).record.state).toBe('open');
+  expect((await submit('race')).record.state).toBe('pending');
   store.says = done;
-  // Longer than a table request: who takes a record that is another's is at it meanwhile.
+  // Longer than a table request: another request that took the lease would attempt meanwhile.
   store.takesMs = 100;
   const answers = await Promise.all(Array.from({ length: 10 }, () => submit('race')));
   expect(attempts).toHaveLength(2);
   expect(answers.filter(({ record }) => record.state === 'completed').length).toBeGreaterThanOrEqual(1);
-  expect(announced).toEqual(['race']);
+  expect(published).toEqual(['race']);
 });
 
 test('a replay needs no key, and other parameters are refused without one', async () => {
@@ -68,7 +85,7 @@ test('a replay needs no key, and other parameters are refused without one', asyn
   await expect(again('keyless', 'other')).rejects.toMatchObject({ code: 'tracking_id_reused' });
 });
 
-test('one that is given up while another waits for it begins anew', async () => {
+test('a record that is voided while another request waits for it is created anew', async () => {
   let refuse: (fault: Problem) => void = () => undefined;
   const waiting = new Promise<string>((_, reject) => {
     refuse = reject;
@@ -76,7 +93,7 @@ test('one that is given up while another waits for it begins anew', async () => 
   const first = engineOf({ identity: () => waiting });
   const creating = first.submit('void');
   creating.catch(() => undefined);
-  await expect.poll(async () => (await first.table.get('u', 'void'))?.state).toBe('open');
+  await expect.poll(async () => (await first.table.get('u', 'void'))?.state).toBe('pending');
   const second = engineOf();
   const repeating = second.submit('void');
   refuse(new Problem('store_id_expired', 'gone'));
@@ -85,45 +102,89 @@ test('one that is given up while another waits for it begins anew', async () => 
   expect((await first.table.get('u', 'void'))?.state).toBe('completed');
 });
 
-test('the recovery goes through a list of many pages, past those it must leave, and ends', async () => {
+test('the recovery goes through a list of many pages, past those it must skip, and ends', async () => {
   const broken = engineOf();
   broken.store.says = unknown;
   const ids = Array.from({ length: 230 }, (_, at) => `page-${at}`);
   await inParallel(ids, 16, (id) => broken.submit(id));
-  const { clock, attempts, announced, engine, table, call } = engineOf({
-    announce: async ({ id }) => {
+  const { clock, attempts, published, recover } = engineOf({
+    publishOutcome: async ({ id }) => {
       if (Number(id.slice(5)) % 2 === 0) throw new Problem('unavailable', 'no outbox');
-      announced.push(id);
+      published.push(id);
     },
   });
-  const timer = recovery('consume', engine, table, clock);
   clock.advance(61_000);
-  const run = () => timer.run({ ...call(), deadline: clock.now() + 270_000 });
-  expect(await run()).toEqual({ taken: ids.length, left: 0, remaining: false });
+  expect(await recover()).toEqual(counts(ids.length, 0));
   expect(attempts).toHaveLength(ids.length);
-  // What is settled, but could not be announced, is told later: here never, and the run ends all the same.
+  // What is settled but could not be published is published later: here never, and the run ends all the same.
   clock.advance(61_000);
-  expect(await run()).toEqual({ taken: 0, left: ids.length / 2, remaining: false });
+  expect(await recover()).toEqual(counts(0, ids.length / 2));
   expect(attempts).toHaveLength(ids.length);
-  expect(announced).toHaveLength(ids.length / 2);
+  expect(published).toHaveLength(ids.length / 2);
 });
 
-test('an attempt that nobody would be there to hear of is not made', async () => {
-  const { clock, attempts, engine, table, submit } = engineOf();
+test('an attempt that leaves no time to write its outcome is not made', async () => {
+  const { clock, attempts, resume, table, submit } = engineOf();
   const late = testCall({ deadline: clock.now() + 13_000 });
-  expect((await engine.submit(late, 'u', 'late', 'r')).record.state).toBe('open');
+  expect((await submit('late', 'r', late)).record.state).toBe('pending');
   const stored = await table.get('u', 'late');
   if (!stored) expect.fail('no record');
-  expect(await engine.resume(late, stored, 'caller')).toBe(false);
+  expect(await resume(late, stored)).toBe(false);
   expect(attempts).toEqual([]);
   expect((await submit('late')).record.state).toBe('completed');
 });
 
+const noGrants = () => createFulfilmentsTable<Request, string>(openTable, 'Grants');
+
+test('registered keys make pending records of that account due; the next run of the timer attempts them', async () => {
+  const { clock, attempts, store, table, submit, recover, call } = engineOf();
+  store.says = unknown;
+  await submit('woken');
+  store.says = done;
+  const onKeysRegistered = createOnKeysRegistered({ consumes: table, grants: noGrants() }, clock);
+  await onKeysRegistered(call(), 'u', 'another account', ['collections']);
+  expect(await recover()).toEqual(counts(0, 0));
+  await onKeysRegistered(call(), 'u', 'default', ['collections']);
+  expect(attempts).toHaveLength(1);
+  expect(await recover()).toEqual(counts(1, 0));
+  expect((await table.get('u', 'woken'))?.state).toBe('completed');
+});
+
 test('keys that are registered again and again do not make the pauses longer', async () => {
-  const { clock, store, engine, table, submit, call } = engineOf();
+  const { clock, store, table, submit, recover, call } = engineOf();
   store.says = unknown;
   await submit('patient');
-  const timer = recovery('consume', engine, table, clock);
-  for (let round = 0; round < 4; round += 1) await timer.resumeUser(call(), 'u');
-  expect(await table.get('u', 'patient')).toMatchObject({ recoveries: 0, dueAt: clock.now() + 60_000 });
+  const onKeysRegistered = createOnKeysRegistered({ consumes: table, grants: noGrants() }, clock);
+  for (let round = 0; round < 4; round += 1) {
+    await onKeysRegistered(call(), 'u', 'default', ['collections']);
+    expect(await recover()).toEqual(counts(1, 0));
+  }
+  const record = await table.get('u', 'patient');
+  expect(record?.recoveryAttempts).toBe(1);
+  expect(record?.dueAt).toBeLessThanOrEqual(clock.now() + 5 * 60_000);
+});
+
+test('the recovery publishes pending events before it makes any attempt', async () => {
+  const order: string[] = [];
+  const failing = engineOf({
+    publishOutcome: () => Promise.reject(new Problem('unavailable', 'no outbox')),
+  });
+  failing.store.says = unknown;
+  await failing.submit('early attempt');
+  await failing.submit('later event');
+  failing.clock.advance(1000);
+  failing.store.says = done;
+  await failing.submit('later event');
+  const { clock, recover } = engineOf({
+    attempt: async (_, { id }) => {
+      order.push(`attempt ${id}`);
+      return done;
+    },
+    publishOutcome: async ({ id }) => {
+      order.push(`event ${id}`);
+    },
+  });
+  clock.advance(62_000);
+  expect(await recover()).toEqual(counts(2, 0));
+  expect(order).toEqual(['event later event', 'attempt early attempt', 'event early attempt']);
 });

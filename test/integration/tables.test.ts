@@ -1,26 +1,27 @@
 import { TableClient } from '@azure/data-tables';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
-import { begin, next } from '../../src/shared/fulfilment/machine.ts';
-import { eventsTable } from '../../src/shared/state/events.ts';
-import { fulfilmentShards, fulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
-import { orderLinesTable } from '../../src/shared/state/orderLines.ts';
-import { storeIdsTable } from '../../src/shared/state/storeIds.ts';
-import { type OpenTable, openTables } from '../../src/shared/state/tables.ts';
+import { createRecord, transition } from '../../src/shared/fulfilment/machine.ts';
+import { createEventsTable } from '../../src/shared/state/events.ts';
+import { createFulfilmentsTable, fulfilmentShards } from '../../src/shared/state/fulfilments.ts';
+import { createOrderLinesTable } from '../../src/shared/state/orderLines.ts';
+import { createStoreIdsTable } from '../../src/shared/state/storeIds.ts';
+import { createTableOpener, type OpenTable } from '../../src/shared/state/tables.ts';
+import { eventsOfWriter } from '../support/thorough.ts';
 
 let azurite: RunningAzurite;
-let open: OpenTable;
+let openTable: OpenTable;
 beforeAll(async () => {
   azurite = await startAzurite();
   const noCredential = { getToken: () => Promise.reject(new Error('not used')) };
-  open = openTables({ connectionString: azurite.connectionString }, noCredential);
+  openTable = createTableOpener({ connectionString: azurite.connectionString }, noCredential);
 });
 afterAll(() => azurite.stop());
 
 const now = Date.parse('2026-11-22T06:35:00.000Z');
 const newRecord = (id: string, userId = 'u') =>
-  begin<string, { text: string }>(userId, id, 'request', `creator of ${id}`, now);
-const fulfilments = () => fulfilmentsTable<string, { text: string }>(open, 'Consumes');
+  createRecord<string, { text: string }>(userId, id, 'request', `creator of ${id}`, now);
+const fulfilments = () => createFulfilmentsTable<string, { text: string }>(openTable, 'Consumes');
 
 async function written(id: string, userId?: string) {
   const stored = await fulfilments().write(newRecord(id, userId));
@@ -28,7 +29,7 @@ async function written(id: string, userId?: string) {
 }
 
 test('a table that is gone is unavailable, not empty; it is made anew by the next request', async () => {
-  const table = open('Gone');
+  const table = openTable('Gone');
   const client = TableClient.fromConnectionString(azurite.connectionString, 'Gone', { allowInsecureConnection: true });
   await table.upsert({ partitionKey: 'p', rowKey: 'r' });
   for (const ask of [
@@ -47,7 +48,7 @@ test('a record is created once, and changed only from where it was read', async 
   const stored = await written('a');
   expect(stored.etag).toMatch(/\S/);
   expect(await table.write(newRecord('a'))).toBe('conflict');
-  const completed = next(stored, { type: 'complete', now: now + 1, byCreator: true, result: { text: 'done' } });
+  const completed = transition(stored, { type: 'complete', now: now + 1, byCreator: true, result: { text: 'done' } });
   if (!completed) expect.fail('no transition');
   expect(await table.write(completed, stored)).toMatchObject({ state: 'completed' });
   expect(await table.write(completed, stored)).toBe('conflict');
@@ -58,63 +59,95 @@ test('the list has what is due, the longest due first, and nothing that is settl
   const table = fulfilments();
   const user = 'list';
   const [first, second, settled] = [await written('1', user), await written('2', user), await written('3', user)];
-  const later = next(first, { type: 'attempt', now: now + 120_000, holder: 'h', by: 'recovery' });
-  const done = next(settled, { type: 'complete', now, byCreator: true, result: { text: '' } });
+  const later = transition(first, { type: 'attempt', now: now + 120_000, leaseId: 'l', by: 'recovery' });
+  const done = transition(settled, { type: 'complete', now, byCreator: true, result: { text: '' } });
   if (!later || !done) expect.fail('no transition');
   await table.write(later, first);
   await table.write(done, settled);
   const dueBy = async (by: number) =>
-    (await Promise.all(Array.from({ length: fulfilmentShards }, (_, shard) => table.due(shard, by, 100))))
+    (await Promise.all(Array.from({ length: fulfilmentShards }, (_, shard) => table.due('attempt', shard, by, 100))))
       .flat()
       .filter(({ userId }) => userId === user)
       .map(({ id }) => id);
   expect(await dueBy(now + 59_999)).toEqual([]);
   expect(await dueBy(now + 60_000)).toEqual([second.id]);
   expect(await dueBy(now + 3_600_000)).toEqual([second.id, first.id]);
-  expect((await table.dueOfUser(user)).map(({ id }) => id)).toEqual(['2', '1']);
-  expect(await table.dueOfUser('lis')).toEqual([]);
+  expect((await table.dueForUser(user)).map(({ id }) => id)).toEqual(['2', '1']);
+  expect(await table.dueForUser('lis')).toEqual([]);
 });
 
 test('a result of thousands of orders comes back whole', async () => {
   const stored = await written('long');
   const result = { text: 'x'.repeat(450_000) };
-  const done = next(stored, { type: 'complete', now, byCreator: true, result });
+  const done = transition(stored, { type: 'complete', now, byCreator: true, result });
   if (!done) expect.fail('no transition');
   await fulfilments().write(done, stored);
   expect((await fulfilments().get('u', 'long'))?.result).toEqual(result);
 });
 
+const common = (trackingId: string) => ({
+  trackingId,
+  userId: 'u',
+  account: 'default',
+  productId: 'P',
+  managedBy: 'store' as const,
+  quantity: 1,
+});
+
+const completedEventOf = (cause: string[], at: number, trackingId: string) => ({
+  type: 'consume.completed' as const,
+  cause,
+  at,
+  subject: 'u',
+  data: {
+    ...common(trackingId),
+    state: 'completed' as const,
+    newQuantity: 0,
+    orders: [],
+    replayed: false,
+    completedAt: '2026-11-22T06:35:00.000Z',
+  },
+});
+
 test('an event is made once for its cause, even after it was acknowledged', async () => {
-  const table = eventsTable(open);
-  const happening = { type: 'consume.completed', cause: ['u', 'a'], at: now, subject: 'u', data: { n: 1 } };
-  await table.put(happening);
-  await table.put({ ...happening, at: now + 5, data: { n: 2 } });
-  await table.put({ ...happening, type: 'consume.rejected', at: now - 1 });
+  const table = createEventsTable(openTable);
+  const completedEvent = completedEventOf(['u', 'a'], now, 'first');
+  await table.put(completedEvent);
+  await table.put(completedEventOf(['u', 'a'], now + 5, 'second'));
+  await table.put({
+    type: 'consume.rejected',
+    cause: ['u', 'a'],
+    at: now - 1,
+    subject: 'u',
+    data: { ...common('first'), state: 'rejected', code: 'store_rejected', rejectedAt: '2026-11-22T06:35:00.000Z' },
+  });
   const [rejected, completed, ...more] = await table.oldest(10);
   expect(more).toEqual([]);
   expect([rejected?.type, completed?.type, completed?.data]).toEqual([
     'consume.rejected',
     'consume.completed',
-    { n: 1 },
+    completedEvent.data,
   ]);
   expect(completed?.time).toBe('2026-11-22T06:35:00.000Z');
   const ids = [completed?.id ?? '', rejected?.id ?? '', 'no such'];
   expect(await table.acknowledge([...ids.slice(0, 1), ...ids.slice(0, 1)])).toBe(1);
   expect(await table.acknowledge(ids)).toBe(1);
   expect(await table.acknowledge(ids)).toBe(0);
-  await table.put(happening);
+  await table.put(completedEvent);
   expect(await table.oldest(10)).toEqual([]);
 });
 
-test('8 writers of 1,250 events each: every one reaches a reader that acknowledges as it goes, none comes again', async () => {
-  const feed = eventsTable(openTables({ connectionString: azurite.connectionString }, { getToken: async () => null }));
+test(`8 writers of ${eventsOfWriter} events each: every one reaches a reader that acknowledges as it goes, none comes again`, async () => {
+  const feed = createEventsTable(
+    createTableOpener({ connectionString: azurite.connectionString }, { getToken: async () => null }),
+  );
   expect(await feed.oldest(1)).toEqual([]);
   let writing = 8;
   const writers = Array.from({ length: 8 }, async (_, writer) => {
-    const table = eventsTable(open);
-    for (let n = 0; n < 1250; n += 1) {
+    const table = createEventsTable(openTable);
+    for (let n = 0; n < eventsOfWriter; n += 1) {
       const at = Date.now() - ((n * 7919) % 1000);
-      await table.put({ type: 'consume.completed', cause: [String(writer), String(n)], at, data: `${writer}/${n}` });
+      await table.put(completedEventOf([String(writer), String(n)], at, `${writer}/${n}`));
     }
     writing -= 1;
   });
@@ -124,17 +157,20 @@ test('8 writers of 1,250 events each: every one reaches a reader that acknowledg
       const last = writing === 0;
       const events = await feed.oldest(500);
       if (events.length === 0 && last) return;
-      for (const { data } of events) seen.set(data, (seen.get(data) ?? 0) + 1);
+      for (const { data } of events) {
+        const { trackingId } = data as { trackingId: string };
+        seen.set(trackingId, (seen.get(trackingId) ?? 0) + 1);
+      }
       if (events.length > 0) expect(await feed.acknowledge(events.map(({ id }) => id))).toBe(events.length);
     }
   };
   await Promise.all([...writers, reader()]);
-  expect(seen.size).toBe(10_000);
+  expect(seen.size).toBe(8 * eventsOfWriter);
   expect([...seen.values()].every((times) => times === 1)).toBe(true);
 });
 
 test('claims of an order line: each consume once, other lines apart', async () => {
-  const table = orderLinesTable(open);
+  const table = createOrderLinesTable(openTable);
   const claim = {
     userId: 'u',
     account: 'default',
@@ -156,13 +192,13 @@ test('claims of an order line: each consume once, other lines apart', async () =
 });
 
 test('keys of a user: written both or none, and deleted whole', async () => {
-  const table = storeIdsTable(open);
+  const table = createStoreIdsTable(openTable);
   const row = (kind: 'collections' | 'purchase', account = 'default') => ({
     ...{
       userId: 'K',
       account,
       kind,
-      sealed: new Uint8Array([1, 2, 3]),
+      ciphertext: new Uint8Array([1, 2, 3]),
       secretVersion: 'v1',
       issuedAt: now,
       expiresAt: now + 1,
@@ -173,8 +209,8 @@ test('keys of a user: written both or none, and deleted whole', async () => {
   expect(await table.put([row('purchase'), row('collections')])).toBe('conflict');
   expect(await table.ofUser('K')).toHaveLength(1);
   const stored = await table.one(row('collections'));
-  expect(stored).toMatchObject({ ...row('collections'), sealed: expect.anything() });
-  expect(Buffer.from(stored?.sealed ?? []).toString('hex')).toBe('010203');
+  expect(stored).toMatchObject({ ...row('collections'), ciphertext: expect.anything() });
+  expect(Buffer.from(stored?.ciphertext ?? []).toString('hex')).toBe('010203');
   await table.put([row('purchase')]);
   await table.put([row('purchase', 'other')]);
   await table.deleteUser('K');

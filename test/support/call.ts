@@ -1,8 +1,9 @@
-import type { Call, Clock } from '../../src/shared/lib/callContext.ts';
+import type { CallContext } from '../../src/shared/lib/callContext.ts';
+import type { Clock } from '../../src/shared/lib/clock.ts';
 import { structuredLog } from '../../src/shared/lib/log.ts';
 
-/** A call whose log lines are kept. */
-export function testCall(over: Partial<Call> = {}): Call & { lines: string[] } {
+/** A call that keeps its log lines. */
+export function testCall(over: Partial<CallContext> = {}): CallContext & { lines: string[] } {
   const lines: string[] = [];
   return {
     correlationId: 'test',
@@ -13,7 +14,7 @@ export function testCall(over: Partial<Call> = {}): Call & { lines: string[] } {
   };
 }
 
-/** A clock that stands still but for `advance` and what is slept. */
+/** A clock that moves only by `advance` and `sleep`. */
 export function testClock(
   start = Date.parse('2026-11-22T06:35:00.000Z'),
 ): Clock & { advance(ms: number): void; slept: number[] } {

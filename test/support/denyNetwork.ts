@@ -4,7 +4,7 @@ const local = new Set(['localhost', '127.0.0.1', '::1']);
 type Connect = typeof net.Socket.prototype.connect;
 const connect = net.Socket.prototype.connect;
 
-/** Nothing leaves this machine during tests: a connection to any other host fails, and with it the test. */
+/** During tests a connection to any other machine fails, and with it the test. */
 net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
   const first = Array.isArray(args[0]) ? args[0][0] : args[0];
   const host = typeof first === 'object' && first !== null && 'host' in first ? first.host : args[1];

@@ -16,7 +16,7 @@ export const json = (status: number, body: unknown, headers: Record<string, stri
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 };
 
-/** A server that answers with the given replies in turn. At the end of the test every reply must have been used, and no more asked for. */
+/** A server that sends the given replies in turn. The test fails if replies remain or were too few. */
 export async function scripted(...replies: Reply[]): Promise<{ url: string; received: Received[] }> {
   const received: Received[] = [];
   const left = [...replies];

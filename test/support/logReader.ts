@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** Reads a log that grows: each call answers with what has come since the one before. */
+/** Reads a log that grows: each call returns what is new since the last. */
 export function logReader(path: string): () => string {
   let bytes = 0;
   return () => {

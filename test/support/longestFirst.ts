@@ -1,7 +1,20 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take longest: begun last, they would be waited for with one core idle. */
-const longest = ['randomWrites', 'randomReads', 'faults/store', 'faults/crash', 'endless', 'integration/tables'];
+/** Files that take longest: if they start last, the run waits for them with a core idle. */
+const longest = [
+  'e2e/randomReads',
+  'e2e/randomWrites',
+  'faults/crash',
+  'faults/store',
+  'e2e/endless',
+  'faults/tables',
+  'e2e/outage',
+  'e2e/stack',
+  'e2e/consume',
+  'e2e/entitlements',
+  'e2e/storeIds',
+  'integration/',
+];
 
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

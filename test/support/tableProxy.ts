@@ -4,51 +4,56 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 
-/** What happens to a request: at once, or after the tables have acted on it. `lose` closes the connection without an answer. */
+/** What happens to a request. `acted`: the tables have acted on it before. */
 export type Fate =
   | { does: 'pass'; lateMs?: number }
   | { does: 'answer'; status: number }
-  | { does: 'lose'; after: 'nothing' | 'acting' }
-  | { does: 'kill'; after: 'nothing' | 'acting'; kill: () => void }
-  /** Never answered: for whoever is killed meanwhile. */
-  | { does: 'hold'; after: 'nothing' | 'acting' };
+  /** Closes the connection without an answer. */
+  | { does: 'drop'; acted: boolean }
+  | { does: 'kill'; acted: boolean; kill: () => void }
+  /** Never answers. */
+  | { does: 'hang'; acted: boolean };
+
+/** Decides on a request by its number, from 1. */
+export type Decide = (number: number) => Fate;
 
 export interface TableProxy {
   /** The connection string, by way of this proxy. */
   connectionString: string;
-  /** Decides on each request by its number since then, from 1; what is about a user of `beginFor` is decided there. */
-  begin(decide: (number: number) => Fate): void;
-  /** Requests since `begin`, and in how many steps they came: those that overlap are one. */
-  counted(): { requests: number; steps: number };
-  /** The same for the requests about one user alone. */
-  beginFor(userId: string, decide: (number: number) => Fate): UserCourse;
+  /** Decides on all requests from now on, but for those about a user of `decideFor`. */
+  decideAll(decide: Decide): void;
+  /** Requests since `decideAll`, and in how many steps they came: those that overlap are one. */
+  count(): { requests: number; steps: number };
+  /** Decides on the requests about one user, which are counted apart. */
+  decideFor(userId: string, decide: Decide): UserRequests;
   close(): Promise<void>;
 }
 
-export interface UserCourse {
+export interface UserRequests {
   /** Requests so far. */
   count(): number;
-  /** Resolves when one is held. */
-  held: Promise<'held'>;
+  /** Resolves when one hangs. */
+  hanging: Promise<'hanging'>;
+  /** Decides on them no more. */
   end(): void;
 }
 
-interface Course {
+interface Requests {
   next(): Fate;
   count(): number;
-  holds(): void;
-  held: Promise<'held'>;
+  hang(): void;
+  hanging: Promise<'hanging'>;
 }
 
-function course(decide: (number: number) => Fate): Course {
+function requestsBy(decide: Decide): Requests {
   let number = 0;
-  let holds = (): void => undefined;
-  const held = new Promise<'held'>((resolve) => {
-    holds = () => resolve('held');
+  let hang = (): void => undefined;
+  const hanging = new Promise<'hanging'>((resolve) => {
+    hang = () => resolve('hanging');
   });
   return {
-    held,
-    holds: () => holds(),
+    hanging,
+    hang: () => hang(),
     next() {
       number += 1;
       return decide(number);
@@ -57,64 +62,86 @@ function course(decide: (number: number) => Fate): Course {
   };
 }
 
-/** A page of the recovery's work list begins behind some user, and is about none. */
-const listOfDue = 'RowKey%20gt%20%27due.';
+/** Part of a request for a page of the recovery's list. The page begins behind some user, but is about none. */
+const dueList = 'RowKey%20gt%20%27due.';
+
+/** All requests, and those about single users apart. */
+function decisions() {
+  let all = requestsBy(() => ({ does: 'pass' }));
+  const users = new Map<string, Requests & { hash: string }>();
+  return {
+    decideAll(decide: Decide): void {
+      all = requestsBy(decide);
+    },
+    decideFor(userId: string, decide: Decide): UserRequests {
+      // Keys of rows contain this hash of the user, events the name.
+      const hash = createHash('sha256').update(userId, 'utf8').digest('hex');
+      const requests = { ...requestsBy(decide), hash };
+      users.set(userId, requests);
+      return { count: requests.count, hanging: requests.hanging, end: () => users.delete(userId) };
+    },
+    count: () => all.count(),
+    requestsOf({ url = '/' }: IncomingMessage, body: Buffer): Requests {
+      if (url.includes(dueList)) return all;
+      const text = `${url} ${body}`;
+      const found = [...users].find(([user, { hash }]) => text.includes(hash) || text.includes(user));
+      return found?.[1] ?? all;
+    },
+  };
+}
+
+async function forward(tables: Pool, host: string, request: IncomingMessage, body: Buffer) {
+  const { host: _, connection: __, ...headers } = request.headers;
+  const answer = await tables.request({
+    method: (request.method ?? 'GET') as 'GET',
+    path: request.url ?? '/',
+    headers: { ...headers, host },
+    ...(body.length > 0 && { body }),
+  });
+  const { 'transfer-encoding': ___, connection: ____, ...answered } = answer.headers;
+  return {
+    status: answer.statusCode,
+    headers: answered as Record<string, string>,
+    body: Buffer.from(await answer.body.arrayBuffer()),
+  };
+}
 
 /** Stands between the functions and Azurite's tables. */
 export async function startTableProxy(connectionString: string): Promise<TableProxy> {
   const endpoint = /TableEndpoint=(http:\/\/[^/]+)/.exec(connectionString)?.[1] ?? '';
+  const { host } = new URL(endpoint);
   const tables = new Pool(endpoint, { connections: 32 });
-  let all = course(() => ({ does: 'pass' }));
-  const users = new Map<string, Course & { hash: string }>();
-
-  let underWay = 0;
+  const { requestsOf, decideAll, decideFor, count } = decisions();
+  let inProgress = 0;
   let steps = 0;
-
-  const forward = async (request: IncomingMessage, body: Buffer) => {
-    const { host: _, connection: __, ...headers } = request.headers;
-    const answer = await tables.request({
-      ...{
-        method: (request.method ?? 'GET') as 'GET',
-        path: request.url ?? '/',
-        headers: { ...headers, host: new URL(endpoint).host },
-      },
-      ...(body.length > 0 && { body }),
-    });
-    return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) };
-  };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);
-    const about = request.url?.includes(listOfDue) ? '' : `${request.url} ${body}`;
-    const [, course = all] = [...users].find(([user, { hash }]) => about.includes(hash) || about.includes(user)) ?? [];
-    const fate = course.next();
+    const requests = requestsOf(request, body);
+    const fate = requests.next();
     if (fate.does === 'answer') {
       response.writeHead(fate.status).end();
       return;
     }
     if (fate.does === 'pass' && fate.lateMs !== undefined) await sleep(fate.lateMs);
-    const nothing = fate.does !== 'pass' && fate.after === 'nothing';
-    const answer = nothing ? undefined : await forward(request, body);
-    if (fate.does === 'hold') {
-      course.holds();
+    const acts = fate.does === 'pass' || fate.acted;
+    const answer = acts ? await forward(tables, host, request, body) : undefined;
+    if (fate.does === 'hang') {
+      requests.hang();
       return;
     }
     if (fate.does === 'kill') fate.kill();
-    if (fate.does !== 'pass' || !answer) {
-      response.destroy();
-      return;
-    }
-    const { 'transfer-encoding': _, connection: __, ...headers } = answer.headers;
-    response.writeHead(answer.status, headers as Record<string, string>).end(answer.body);
+    if (fate.does === 'pass' && answer) response.writeHead(answer.status, answer.headers).end(answer.body);
+    else response.destroy();
   };
 
   const server = createServer((request, response) => {
-    if (underWay === 0) steps += 1;
-    underWay += 1;
+    if (inProgress === 0) steps += 1;
+    inProgress += 1;
     response.once('close', () => {
-      underWay -= 1;
+      inProgress -= 1;
     });
     handle(request, response).catch(() => response.destroy());
   });
@@ -122,18 +149,12 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
   const { port } = server.address() as AddressInfo;
   return {
     connectionString: connectionString.replace(endpoint, `http://127.0.0.1:${port}`),
-    begin(decide) {
-      all = course(decide);
+    decideAll(decide) {
+      decideAll(decide);
       steps = 0;
     },
-    counted: () => ({ requests: all.count(), steps }),
-    beginFor(userId, decide) {
-      // Keys have the user by this hash, events by name.
-      const hash = createHash('sha256').update(userId, 'utf8').digest('hex');
-      const begun = { ...course(decide), hash };
-      users.set(userId, begun);
-      return { count: begun.count, held: begun.held, end: () => users.delete(userId) };
-    },
+    decideFor,
+    count: () => ({ requests: count(), steps }),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

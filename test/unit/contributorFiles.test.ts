@@ -29,14 +29,21 @@ test('what leaves the repository for Azure is what the app needs', () => {
   const paths = [
     ...root.map((name) => (folders.has(name) ? `${name}/some/file.js` : name)),
     'dist/app/main.js',
+    'dist/app/azureIdentity.js',
     'dist/app/main.js.map',
     'dist/local/start.js',
     'dist/unbundled/main.js',
     'dist/units/health/main.js',
+    'dist/units.meta.json',
     'dist/.next-a1/app/main.js',
   ];
   const ignored = ignoredPaths(paths);
-  expect(paths.filter((path) => !ignored.includes(path))).toEqual(['host.json', 'package.json', 'dist/app/main.js']);
+  expect(paths.filter((path) => !ignored.includes(path))).toEqual([
+    'host.json',
+    'package.json',
+    'dist/app/main.js',
+    'dist/app/azureIdentity.js',
+  ]);
 });
 
 test('the Node version of a checkout is the one that is deployed, and one that the package runs on', () => {

@@ -1,39 +1,23 @@
-import type { ConsumeBody, ConsumeView } from '../contract/consume.ts';
-import { Problem } from '../contract/problems.ts';
-import { recordPath, rejectionProblem } from '../fulfilment/answer.ts';
-import type { Engine } from '../fulfilment/engine.ts';
-import type { Answer } from '../http/serve.ts';
-import type { Call } from '../lib/callContext.ts';
-import type { FulfilmentsTable } from '../state/fulfilments.ts';
-import type { ConsumeIdentity } from './handler.ts';
+import type { ConsumeBody, ConsumeCompleted, ConsumePending } from '../contract/consume.ts';
+import { rejectionProblem } from '../fulfilment/rejection.ts';
+import type { Submit } from '../fulfilment/types.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { StoreCaller } from '../store/authorize.ts';
 import { type ConsumeOrder, type ConsumeResult, consumeView, orderOf } from './record.ts';
 
-export interface Consumes {
-  /** 200 or 202. @throws Problem of the rejection, tracking_id_reused, unknown_user, store_id_expired, unavailable */
-  consume(call: Call, body: ConsumeBody): Promise<Answer>;
-  /** @throws Problem not_found, unavailable */
-  record(userId: string, trackingId: string): Promise<ConsumeView>;
-}
+/** @throws Problem of the rejection, tracking_id_reused, unknown_user, store_id_expired, unavailable */
+export type Consume = (call: CallContext, body: ConsumeBody) => Promise<ConsumeCompleted | ConsumePending>;
 
-export function consumes(
-  engine: Engine<ConsumeOrder, ConsumeResult, ConsumeIdentity>,
-  table: FulfilmentsTable<ConsumeOrder, ConsumeResult>,
+export function createConsumeService(
+  submit: Submit<ConsumeOrder, ConsumeResult, StoreCaller>,
   sandbox: string,
-): Consumes {
-  return {
-    async consume(call, body) {
-      const { userId, trackingId, xToken } = body;
-      const given = xToken && { xToken };
-      const { record, replayed } = await engine.submit(call, userId, trackingId, orderOf(body, sandbox), given);
-      if (record.rejection) throw rejectionProblem(record.rejection);
-      const view = consumeView(record, replayed);
-      if (view.state === 'completed') return { status: 200, body: view };
-      return { status: 202, body: view, headers: recordPath('consumables/consume', userId, trackingId) };
-    },
-    async record(userId, trackingId) {
-      const record = await table.get(userId, trackingId);
-      if (!record || record.state === 'void') throw new Problem('not_found', 'There is no such consume.');
-      return consumeView(record, false);
-    },
+): Consume {
+  return async (call, body) => {
+    const { userId, trackingId, xToken } = body;
+    const given = xToken && { xToken };
+    const { record, replayed } = await submit(call, userId, trackingId, orderOf(body, sandbox), given);
+    const view = consumeView(record, replayed);
+    if (view.state === 'rejected') throw rejectionProblem(view);
+    return view;
   };
 }

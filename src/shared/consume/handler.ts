@@ -1,15 +1,13 @@
-import type { FulfilmentKind, Outcome } from '../fulfilment/engine.ts';
+import type { FulfilmentHandler, Outcome } from '../fulfilment/types.ts';
+import type { CallContext } from '../lib/callContext.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import type { EventsTable } from '../state/events.ts';
-import { type HeldKey, sendAsUser } from '../store/authorize.ts';
-import type { CollectionsApi, StoreAuthorization } from '../store/collections.ts';
-import { StoreSilence } from '../store/transport.ts';
+import { isXToken, type StoreCaller } from '../store/authorize.ts';
+import type { CollectionsApi, Consumed } from '../store/collections.ts';
+import { refusalOf } from '../store/response.ts';
 import { type MatchParts, matchByOrders } from './match.ts';
-import { consumeOutcome } from './outcome.ts';
-import { type ConsumeOrder, type ConsumeResult, consumeView, sameOrder } from './record.ts';
-
-/** As whom a consume is sent: with a stored key, or with an X-token in this one call. */
-export type ConsumeIdentity = HeldKey | Extract<StoreAuthorization, { xToken: unknown }>;
+import { consumeRefusal, consumeResult } from './outcome.ts';
+import { type ConsumeOrder, type ConsumeRecord, type ConsumeResult, consumeView, isSameOrder } from './record.ts';
 
 export interface ConsumeParts extends MatchParts {
   collections: CollectionsApi;
@@ -18,50 +16,58 @@ export interface ConsumeParts extends MatchParts {
 
 const linesAtOnce = 32;
 
-export function consumeKind(parts: ConsumeParts): FulfilmentKind<ConsumeOrder, ConsumeResult, ConsumeIdentity> {
-  const { entra, keyring, collections, lines, events } = parts;
+/** A consume is sent with a stored key, or with an X-token in this one call. */
+export function createConsumeHandler(parts: ConsumeParts): FulfilmentHandler<ConsumeOrder, ConsumeResult, StoreCaller> {
+  const { keyring, lines, events } = parts;
   return {
-    same: sameOrder,
+    isSameRequest: isSameOrder,
 
-    async identity(call, { userId, request }) {
-      const [held] = await keyring.held(call, userId, request.account, 'collections');
-      if (!held) throw new Error('the keyring held nothing');
-      return held;
-    },
+    identity: (call, { userId, request }) => keyring.forUser(call, userId, request.account, 'collections'),
 
-    async attempt(call, record, identity): Promise<Outcome<ConsumeResult>> {
-      const { productId, quantity, managedBy, sandbox, byXToken } = record.request;
-      // The Store refuses it with a key, whether or not the X-token had it done (store-api.md 2.4): that word would settle nothing.
-      if (byXToken && managedBy === 'developer' && sandbox !== 'RETAIL' && !('xToken' in identity))
-        return { outcome: 'unknown', why: 'only an X-token consumes it in a sandbox' };
-      const request = {
-        ...{ productId, trackingId: record.id, sandbox },
-        ...(managedBy === 'store' && { removeQuantity: quantity }),
-      };
-      const send = (authorization: StoreAuthorization) => collections.consume(call, authorization, request);
-      try {
-        const answer = await ('xToken' in identity ? send(identity) : sendAsUser(call, entra, identity, send));
-        const outcome = consumeOutcome(answer);
-        const lost = outcome.outcome === 'completed' && managedBy === 'developer' && outcome.result.orders.length === 0;
-        if (!lost) return outcome;
-        return { ...outcome, result: { ...outcome.result, orders: await matchByOrders(call, parts, record) } };
-      } catch (fault) {
-        if (fault instanceof StoreSilence) return { outcome: 'unknown', why: 'no readable answer' };
-        throw fault;
-      }
-    },
+    attempt: (call, record, caller) => attemptConsume(parts, call, record, caller),
 
-    async keep({ userId, id, request }, { orders }) {
+    async saveOrderLines({ userId, id, request }, { orders }) {
+      const { account, productId } = request;
       await inParallel(orders, linesAtOnce, (line) =>
-        lines.claim({ userId, trackingId: id, account: request.account, productId: request.productId, ...line }),
+        lines.claim({ userId, trackingId: id, account, productId, ...line }),
       );
     },
 
-    async announce(record) {
-      const type = record.state === 'completed' ? 'consume.completed' : 'consume.rejected';
-      const { userId, id, settledAt } = record;
-      const at = settledAt ?? record.createdAt;
-      await events.put({ type, cause: [userId, id], at, subject: userId, data: consumeView(record, false) });
+    async publishOutcome(record) {
+      const { userId, id, settledAt, createdAt } = record;
+      const about = { cause: [userId, id], at: settledAt ?? createdAt, subject: userId };
+      const view = consumeView(record, false);
+      if (view.state === 'completed') await events.put({ type: 'consume.completed', data: view, ...about });
+      if (view.state === 'rejected') await events.put({ type: 'consume.rejected', data: view, ...about });
     },
   };
+}
+
+async function attemptConsume(
+  parts: ConsumeParts,
+  call: CallContext,
+  record: ConsumeRecord,
+  caller: StoreCaller,
+): Promise<Outcome<ConsumeResult>> {
+  const { productId, quantity, managedBy, sandbox, byXToken } = record.request;
+  // The Store refuses it with a key, whether or not the X-token had it done (store-api.md 2.4): that refusal settles nothing.
+  if (byXToken && managedBy === 'developer' && sandbox !== 'RETAIL' && !isXToken(caller)) {
+    return { outcome: 'unknown', why: 'only an X-token consumes it in a sandbox' };
+  }
+  let consumed: Consumed;
+  try {
+    consumed = await parts.collections.consume(call, caller, {
+      productId,
+      trackingId: record.id,
+      sandbox,
+      ...(managedBy === 'store' && { removeQuantity: quantity }),
+    });
+  } catch (fault) {
+    const refusal = refusalOf(fault, 'consume');
+    if (refusal) return consumeRefusal(refusal);
+    throw fault;
+  }
+  const result = consumeResult(consumed);
+  if (managedBy === 'store' || result.orders.length > 0) return { outcome: 'completed', result };
+  return { outcome: 'completed', result: { ...result, orders: await matchByOrders(call, parts, record) } };
 }

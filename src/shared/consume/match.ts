@@ -1,25 +1,21 @@
-import { ZodError } from 'zod';
 import { Problem } from '../contract/problems.ts';
-import type { Entra } from '../identity/entra.ts';
-import type { Call, Clock } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import type { FulfilmentsTable } from '../state/fulfilments.ts';
 import type { LineClaim, OrderLinesTable } from '../state/orderLines.ts';
-import { sendAsUser } from '../store/authorize.ts';
 import { isoOf } from '../store/dates.ts';
-import { readProblem, storeUnavailable } from '../store/errors.ts';
-import { type OrdersPage, ordersPageOf, type PurchaseApi } from '../store/purchase.ts';
-import { StoreSilence } from '../store/transport.ts';
+import { storeUnavailable } from '../store/errors.ts';
+import type { PurchaseApi, StoreOrder } from '../store/purchase.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
 import type { ConsumedLine, ConsumeOrder, ConsumeRecord, ConsumeResult } from './record.ts';
 
 export interface MatchParts {
-  entra: Entra;
   keyring: Keyring;
   purchase: PurchaseApi;
   lines: OrderLinesTable;
-  /** The records of consumes, for those that are not settled. */
-  open: Pick<FulfilmentsTable<ConsumeOrder, ConsumeResult>, 'dueOfUser' | 'get'>;
+  /** Consumes that are not settled. */
+  pendingRecords: Pick<FulfilmentsTable<ConsumeOrder, ConsumeResult>, 'dueForUser' | 'get'>;
   clock: Clock;
 }
 
@@ -30,25 +26,27 @@ export interface PurchasedLine {
   purchasedAt: string;
 }
 
-/** Ends a list that never ends: 90 days of purchases are far from filling so many pages. */
-const pageBound = 200;
 const linesAtOnce = 16;
 
 /**
  * The order line of a developer-managed consume whose ids were lost, since its replay answers none (store-api.md 2.4): the oldest
  * purchased one that no record claims. Empty if there is none, or the user has no key to ask for it.
- * @throws Problem when it cannot be told for now: the orders cannot be read, or another consume may yet claim a line
+ * @throws Problem when it cannot be decided yet: the orders cannot be read, or another consume may still claim a line
  */
-export async function matchByOrders(call: Call, parts: MatchParts, record: ConsumeRecord): Promise<ConsumedLine[]> {
-  if (await othersAtWork(parts, record)) {
+export async function matchByOrders(
+  call: CallContext,
+  parts: MatchParts,
+  record: ConsumeRecord,
+): Promise<ConsumedLine[]> {
+  if (await hasConcurrentConsume(parts, record)) {
     throw storeUnavailable({ cause: new Error('another consume of this product may know a line that is not claimed') });
   }
   try {
     const candidates = await purchasedLines(call, parts, record);
-    const claimed = await inParallel(candidates, linesAtOnce, ({ orderId, lineItemId }) =>
+    const claims = await inParallel(candidates, linesAtOnce, ({ orderId, lineItemId }) =>
       parts.lines.claims(orderId, lineItemId, record.request.productId),
     );
-    const line = lineToClaim(candidates, claimed, record);
+    const line = lineToClaim(candidates, claims, record);
     if (line) return [{ orderId: line.orderId, lineItemId: line.lineItemId, quantity: 1, matchedBy: 'orders' }];
     call.log('warn', 'consume.noOrderLine', { trackingId: record.id, candidates: candidates.length });
   } catch (fault) {
@@ -58,70 +56,53 @@ export async function matchByOrders(call: Call, parts: MatchParts, record: Consu
   return [];
 }
 
-/** The line that this very consume claimed in an earlier try, or the first that is not claimed whole. Pure. */
+/** The line that this very consume claimed in an earlier attempt, or the first that is not claimed whole. Pure. */
 export function lineToClaim(
   candidates: PurchasedLine[],
   claims: LineClaim[][],
   { userId, id }: Pick<ConsumeRecord, 'userId' | 'id'>,
 ): PurchasedLine | undefined {
-  const own = (claim: LineClaim) => claim.userId === userId && claim.trackingId === id;
+  const isOwn = (claim: LineClaim) => claim.userId === userId && claim.trackingId === id;
+  const claimedUnits = (line: number) => (claims[line] ?? []).reduce((sum, claim) => sum + claim.quantity, 0);
   return (
-    candidates.find((_, at) => claims[at]?.some(own)) ??
-    candidates.find(({ quantity }, at) => (claims[at] ?? []).reduce((sum, claim) => sum + claim.quantity, 0) < quantity)
+    candidates.find((_, line) => claims[line]?.some(isOwn)) ??
+    candidates.find(({ quantity }, line) => claimedUnits(line) < quantity)
   );
 }
 
-/** Whether a consume of the same product is in someone's hands, who may have been told a line and not have claimed it yet. */
-async function othersAtWork({ clock, open }: MatchParts, record: ConsumeRecord): Promise<boolean> {
-  const places = (await open.dueOfUser(record.userId)).filter(({ id }) => id !== record.id);
-  const others = await inParallel(places, linesAtOnce, ({ userId, id }) => open.get(userId, id));
+/** Whether another consume of the same product is leased: it may have been answered with a line that it has not claimed yet. */
+async function hasConcurrentConsume(
+  { clock, pendingRecords }: MatchParts,
+  { userId, id, request }: ConsumeRecord,
+): Promise<boolean> {
+  const entries = (await pendingRecords.dueForUser(userId)).filter((entry) => entry.id !== id);
+  const others = await inParallel(entries, linesAtOnce, (entry) => pendingRecords.get(entry.userId, entry.id));
   return others.some(
     (other) =>
-      other?.state === 'open' &&
-      other.attemptedUntil > clock.now() &&
-      other.request.productId === record.request.productId &&
-      other.request.account === record.request.account,
+      other?.state === 'pending' &&
+      other.leaseExpiresAt > clock.now() &&
+      other.request.productId === request.productId &&
+      other.request.account === request.account,
   );
 }
 
-async function purchasedLines(call: Call, parts: MatchParts, record: ConsumeRecord): Promise<PurchasedLine[]> {
+async function purchasedLines(call: CallContext, parts: MatchParts, record: ConsumeRecord): Promise<PurchasedLine[]> {
   const { account, productId, sandbox } = record.request;
-  const [held] = await parts.keyring.held(call, record.userId, account, 'purchase');
-  if (!held) return [];
-  const pages: OrdersPage[] = [];
-  let token: string | undefined;
-  do {
-    const answer = await sendAsUser(call, parts.entra, held, (authorization) =>
-      parts.purchase.orders(call, authorization, { states: ['Purchased'], sandbox }, token),
-    ).catch((fault: unknown) => {
-      throw fault instanceof StoreSilence ? storeUnavailable({ cause: fault }) : fault;
-    });
-    if (answer.status !== 200) throw readProblem(answer);
-    const page = readPage(() => ordersPageOf(answer));
-    pages.push(page);
-    token = page.continuationToken || undefined;
-    if (pages.length > pageBound) throw storeUnavailable({ cause: new Error('the pages of the Store do not end') });
-  } while (token !== undefined);
-  return linesOf(pages, productId);
-}
-
-function readPage(read: () => OrdersPage): OrdersPage {
-  try {
-    return read();
-  } catch (fault) {
-    throw fault instanceof ZodError ? storeUnavailable({ cause: new Error('an answer is not as documented') }) : fault;
-  }
+  const userKey = await parts.keyring.forUser(call, record.userId, account, 'purchase');
+  const orders = await parts.purchase.queryOrders(call, userKey, { states: ['Purchased'], sandbox });
+  return linesOf(orders, productId);
 }
 
 /** The purchased lines of one product, the oldest first. Pure. */
-export function linesOf(pages: OrdersPage[], productId: string): PurchasedLine[] {
-  return pages
-    .flatMap(({ items }) => items)
+export function linesOf(orders: StoreOrder[], productId: string): PurchasedLine[] {
+  return orders
     .flatMap(({ orderId, orderPurchasedDate, orderLineItems }) =>
       orderLineItems
         .filter((line) => line.productId === productId && line.lineItemState === 'Purchased')
         .map(({ lineItemId, quantity }) => ({
-          ...{ orderId, lineItemId, quantity: quantity ?? 1 },
+          orderId,
+          lineItemId,
+          quantity: quantity ?? 1,
           purchasedAt: isoOf(orderPurchasedDate) ?? orderPurchasedDate ?? '',
         })),
     )

@@ -1,5 +1,6 @@
 import type { ConsumeBody, ConsumeView } from '../contract/consume.ts';
-import type { FulfilmentRecord } from '../fulfilment/machine.ts';
+import { Problem } from '../contract/problems.ts';
+import type { FulfilmentRecord, FulfilmentsTable } from '../state/fulfilments.ts';
 
 /** What is asked of the Store, the same to the letter in every attempt. */
 export interface ConsumeOrder {
@@ -32,8 +33,8 @@ export function orderOf(body: ConsumeBody, sandbox: string): ConsumeOrder {
   return { account, productId, quantity, managedBy, sandbox, ...(xToken && { byXToken: true }) };
 }
 
-/** Whether a repeat asks for the same (http-api.md 2.4). The sandbox is the deployment's, not the caller's. */
-export function sameOrder(a: ConsumeOrder, b: ConsumeOrder): boolean {
+/** Whether a repeat asks for the same (http-api.md 2.4). The sandbox is a setting, not part of the request. */
+export function isSameOrder(a: ConsumeOrder, b: ConsumeOrder): boolean {
   return (
     a.account === b.account && a.productId === b.productId && a.quantity === b.quantity && a.managedBy === b.managedBy
   );
@@ -43,13 +44,24 @@ export function sameOrder(a: ConsumeOrder, b: ConsumeOrder): boolean {
 export function consumeView(record: ConsumeRecord, replayed: boolean): ConsumeView {
   const { userId, id, request, result, rejection, createdAt, settledAt } = record;
   const { account, productId, managedBy, quantity } = request;
-  const about = { trackingId: id, userId, account, productId, managedBy, quantity };
-  const at = new Date(settledAt ?? createdAt).toISOString();
+  const common = { trackingId: id, userId, account, productId, managedBy, quantity };
+  const time = new Date(settledAt ?? createdAt).toISOString();
   if (record.state === 'completed' && result) {
-    return { state: 'completed', ...about, ...result, replayed, completedAt: at };
+    return { state: 'completed', ...common, ...result, replayed, completedAt: time };
   }
   if (record.state === 'rejected' && rejection) {
-    return { state: 'rejected', ...about, ...rejection, rejectedAt: at };
+    return { state: 'rejected', ...common, ...rejection, rejectedAt: time };
   }
-  return { state: 'pending', ...about, since: at };
+  return { state: 'pending', ...common, since: time };
+}
+
+/** @throws Problem not_found, unavailable */
+export async function readConsume(
+  table: Pick<FulfilmentsTable<ConsumeOrder, ConsumeResult>, 'get'>,
+  userId: string,
+  trackingId: string,
+): Promise<ConsumeView> {
+  const record = await table.get(userId, trackingId);
+  if (!record || record.state === 'void') throw new Problem('not_found', 'There is no such consume.');
+  return consumeView(record, false);
 }

@@ -25,12 +25,19 @@ const body = z
   .meta({ id: 'ConsumeRequest' });
 export type ConsumeBody = z.output<typeof body>;
 
-const about = { trackingId: z.string(), userId, account, productId: z.string(), managedBy, quantity: z.number().int() };
+const common = {
+  trackingId: z.string(),
+  userId,
+  account,
+  productId: z.string(),
+  managedBy,
+  quantity: z.number().int(),
+};
 
-const completed = z
+export const consumeCompleted = z
   .object({
     state: z.literal('completed'),
-    ...about,
+    ...common,
     newQuantity: z.number().int(),
     orders: z.array(
       z.object({
@@ -45,9 +52,9 @@ const completed = z
     completedAt: time,
   })
   .meta({ id: 'ConsumeCompleted' });
-const pending = z.object({ state: z.literal('pending'), ...about, since: time }).meta({ id: 'ConsumePending' });
+const pending = z.object({ state: z.literal('pending'), ...common, since: time }).meta({ id: 'ConsumePending' });
 
-export const storeStatement = z
+export const storeErrorInfo = z
   .object({
     status: z.number().int(),
     code: z.string().nullable(),
@@ -55,18 +62,20 @@ export const storeStatement = z
     correlationId: z.string().nullable(),
     cv: z.string().nullable(),
   })
-  .meta({ id: 'StoreStatement', description: 'What the Store said.' });
+  .meta({ id: 'StoreErrorInfo', description: 'What the Store said.' });
 
-const rejected = z
+export const consumeRejected = z
   .object({
     state: z.literal('rejected'),
-    ...about,
+    ...common,
     code: z.enum(['insufficient_quantity', 'store_rejected']),
-    store: storeStatement.optional(),
+    store: storeErrorInfo.optional(),
     rejectedAt: time,
   })
   .meta({ id: 'ConsumeRejected' });
-export type ConsumeView = z.infer<typeof completed> | z.infer<typeof pending> | z.infer<typeof rejected>;
+export type ConsumeCompleted = z.infer<typeof consumeCompleted>;
+export type ConsumePending = z.infer<typeof pending>;
+export type ConsumeView = ConsumeCompleted | ConsumePending | z.infer<typeof consumeRejected>;
 
 /** What a consume or grant can be refused with: nothing else is final. */
 export const fulfilmentProblems = [
@@ -83,7 +92,7 @@ export const postConsume = {
   method: 'POST',
   summary: 'Consumes once, however often it is asked with the same tracking id',
   body,
-  answers: { 200: completed, 202: pending },
+  answers: { 200: consumeCompleted, 202: pending },
   problems: [...fulfilmentProblems, 'insufficient_quantity'],
 } as const satisfies Operation;
 
@@ -98,7 +107,7 @@ export const getConsume = {
   method: 'GET',
   summary: 'The record of a consume',
   path: z.object({ userId: pathUserId, trackingId: uuid }),
-  answers: { 200: z.union([completed, pending, rejected]) },
+  answers: { 200: z.union([consumeCompleted, pending, consumeRejected]) },
   problems: ['invalid_request', 'not_found', 'unavailable'],
 } as const satisfies Operation;
 

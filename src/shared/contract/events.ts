@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { time, userId } from './fields.ts';
+import { event } from './eventTypes.ts';
 import type { HttpContract, Operation } from './route.ts';
 
 const wholeNumber = (least: number, most: number) =>
@@ -9,19 +9,7 @@ const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .pipe(z.number().min(least).max(most));
 
-const event = z
-  .object({
-    specversion: z.literal('1.0'),
-    id: z.string(),
-    source: z.string(),
-    type: z.string().describe('consume.completed, consume.rejected, grant.completed, grant.rejected'),
-    time,
-    subject: userId.optional(),
-    data: z.unknown(),
-  })
-  .meta({ id: 'Event', description: 'A CloudEvent 1.0.' });
 const feed = z.object({ events: z.array(event), more: z.boolean() }).meta({ id: 'Events' });
-export type EventFeed = z.infer<typeof feed>;
 
 export const getEvents = {
   method: 'GET',

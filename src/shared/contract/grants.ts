@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { fulfilmentProblems, storeStatement } from './consume.ts';
+import { fulfilmentProblems, storeErrorInfo } from './consume.ts';
 import { account, pathUserId, productId, skuId, time, userId, uuid } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 
@@ -27,12 +27,12 @@ const body = z
   .meta({ id: 'GrantRequest' });
 export type GrantBody = z.output<typeof body>;
 
-const who = { orderId: z.string(), userId, account, productId: z.string(), skuId: z.string() };
+const common = { orderId: z.string(), userId, account, productId: z.string(), skuId: z.string() };
 
-const completed = z
+export const grantCompleted = z
   .object({
     state: z.literal('completed'),
-    ...who,
+    ...common,
     orderState: z.string(),
     lineItems: z.array(
       z.object({
@@ -46,24 +46,26 @@ const completed = z
     completedAt: time,
   })
   .meta({ id: 'GrantCompleted' });
-const unsettled = { ...who, availabilityId: z.string() };
+const unsettled = { ...common, availabilityId: z.string() };
 const pending = z.object({ state: z.literal('pending'), ...unsettled, since: time }).meta({ id: 'GrantPending' });
-const rejected = z
+export const grantRejected = z
   .object({
     state: z.literal('rejected'),
     ...unsettled,
     code: z.enum(['insufficient_quantity', 'store_rejected']),
-    store: storeStatement.optional(),
+    store: storeErrorInfo.optional(),
     rejectedAt: time,
   })
   .meta({ id: 'GrantRejected' });
-export type GrantView = z.infer<typeof completed> | z.infer<typeof pending> | z.infer<typeof rejected>;
+export type GrantCompleted = z.infer<typeof grantCompleted>;
+export type GrantPending = z.infer<typeof pending>;
+export type GrantView = GrantCompleted | GrantPending | z.infer<typeof grantRejected>;
 
 export const postGrant = {
   method: 'POST',
   summary: 'Grants a free product once, however often it is asked with the same order id',
   body,
-  answers: { 200: completed, 201: completed, 202: pending },
+  answers: { 200: grantCompleted, 201: grantCompleted, 202: pending },
   problems: [...fulfilmentProblems],
 } as const satisfies Operation;
 
@@ -78,7 +80,7 @@ export const getGrant = {
   method: 'GET',
   summary: 'The record of a grant',
   path: z.object({ userId: pathUserId, orderId: uuid }),
-  answers: { 200: z.union([completed, pending, rejected]) },
+  answers: { 200: z.union([grantCompleted, pending, grantRejected]) },
   problems: ['invalid_request', 'not_found', 'unavailable'],
 } as const satisfies Operation;
 

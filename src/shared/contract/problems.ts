@@ -1,5 +1,5 @@
 /** What the Store said about a refusal: safe to show, never a token or key (store-api.md 2.5). */
-export interface StoreStatement {
+export interface StoreErrorInfo {
   status: number;
   code: string | null;
   message: string | null;
@@ -41,7 +41,7 @@ export type ProblemCode = keyof typeof problemCodes;
 export interface ProblemDetails {
   errors?: FieldError[];
   retryAfterSeconds?: number;
-  store?: StoreStatement;
+  store?: StoreErrorInfo;
   /** The fault behind it: for the log, never for the caller. */
   cause?: unknown;
 }

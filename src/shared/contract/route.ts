@@ -1,6 +1,9 @@
 import type * as z from 'zod';
 import type { ProblemCode } from './problems.ts';
 
+/** `routePrefix` of host.json. */
+export const routePrefix = 'api';
+
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
 /** One operation of the public contract: what it takes, what it answers. The boundary validates with it, OpenAPI is made from it. */
@@ -22,4 +25,10 @@ export interface HttpContract {
   route: string;
   authLevel: 'function' | 'anonymous';
   operations: readonly Operation[];
+}
+
+/** The path of a route with its parameters filled in, as a caller asks for it. */
+export function pathOf(contract: HttpContract, parameters: Record<string, string>): string {
+  const filled = contract.route.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parameters[name] ?? ''));
+  return `/${routePrefix}/${filled}`;
 }

@@ -1,26 +1,26 @@
-import type { Call } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import { faultFields } from '../lib/log.ts';
-import { within } from '../lib/timeout.ts';
+import { withAbortTimeout } from '../lib/timeout.ts';
 import type { OrderLinesTable, SeenProduct } from '../state/orderLines.ts';
-import type { Collected } from './collect.ts';
+import type { CollectedItem } from './collect.ts';
 
 const consumableKinds = new Set(['Consumable', 'UnmanagedConsumable']);
 const width = 16;
 const budgetMs = 5000;
-/** What is known to be stored, so that the same is not written with every query. */
+/** Bounds the memory of what is stored already, so that the same is not written with every query. */
 const memoryBound = 50_000;
 
-/** Remembers whose the products are that a query showed; never fails the query (http-api.md 2.2). */
-export type Remember = (call: Call, userId: string, found: Collected[]) => Promise<void>;
+/** Remembers which user a query showed a product for; never fails the query (http-api.md 2.2). */
+export type Remember = (call: CallContext, userId: string, found: CollectedItem[]) => Promise<void>;
 
-export function rememberSeen(table: OrderLinesTable): Remember {
+export function createRemember(table: OrderLinesTable): Remember {
   const stored = new Set<string>();
   return async (call, userId, found) => {
     const fresh = found.flatMap((one) => seenIn(userId, one)).filter((seen) => !stored.has(JSON.stringify(seen)));
     if (fresh.length === 0) return;
     try {
-      await within(budgetMs, 'remembering', () =>
+      await withAbortTimeout(budgetMs, 'remembering', () =>
         inParallel(fresh, width, async (seen) => {
           await table.remember(seen);
           if (stored.size >= memoryBound) stored.clear();
@@ -34,12 +34,12 @@ export function rememberSeen(table: OrderLinesTable): Remember {
 }
 
 /** The rows of one item: by its order, by its recurrence, or none for consumables. */
-export function seenIn(userId: string, { item, account = 'default' }: Collected): SeenProduct[] {
+export function seenIn(userId: string, { item, account = 'default' }: CollectedItem): SeenProduct[] {
   const { productId, transactionId: orderId, recurrenceData: recurrenceId } = item;
   if (consumableKinds.has(item.productKind ?? item.productType ?? '')) return [];
-  const of = { userId, account, productId };
+  const seen = { userId, account, productId };
   return [
-    ...(orderId ? [{ ...of, cause: { orderId } }] : []),
-    ...(typeof recurrenceId === 'string' && recurrenceId !== '' ? [{ ...of, cause: { recurrenceId } }] : []),
+    ...(orderId ? [{ ...seen, cause: { orderId } }] : []),
+    ...(typeof recurrenceId === 'string' && recurrenceId !== '' ? [{ ...seen, cause: { recurrenceId } }] : []),
   ];
 }

@@ -1,68 +1,34 @@
-import type { ProblemCode, StoreStatement } from '../contract/problems.ts';
+import type { FulfilmentRecord, Rejection } from '../state/fulfilments.ts';
 
-/** Why the Store refused for good. */
-export interface Rejection {
-  code: Extract<ProblemCode, 'insufficient_quantity' | 'store_rejected'>;
-  store: StoreStatement;
-}
-
-/**
- * One consume or grant. Times are epoch ms.
- *
- * `open`: on disk, its outcome not known. `completed`, `rejected`: settled for good. `void`: nothing was ever sent and nobody was told
- * of it, as if it were not there.
- */
-export interface FulfilmentRecord<Request, Result> {
-  userId: string;
-  /** The caller's tracking or order id, in lower case. */
-  id: string;
-  request: Request;
-  state: 'open' | 'completed' | 'rejected' | 'void';
-  /** The one attempt that began it: tells one's own write from another's. */
-  creator: string;
-  createdAt: number;
-  lastAttemptAt: number;
-  /** How many attempts the recovery timer has made: its pauses grow with them. */
-  recoveries: number;
-  /** A caller was told that it is pending: the outcome has to be announced. */
-  reported: boolean;
-  /** The latest attempt, and until when it has the record to itself. */
-  holder: string;
-  attemptedUntil: number;
-  /** Its place in the recovery timer's list; null = not in it. */
-  dueAt: number | null;
-  /** Settled, but the event is not yet known to be in the outbox. */
-  eventOwed: boolean;
-  settledAt: number | null;
-  result: Result | null;
-  rejection: Rejection | null;
-}
-
-export type Input<Result> =
-  | { type: 'attempt'; now: number; holder: string; by: 'caller' | 'recovery' }
-  /** A caller is told that it is pending; the attempt that says so, if it is the latest, lets go of the record. */
-  | { type: 'report'; holder: string | null }
+/** What happens to a record. Times are epoch ms. */
+export type RecordEvent<Result> =
+  | { type: 'attempt'; now: number; leaseId: string; by: 'caller' | 'recovery' }
+  /** A caller is answered "pending". The attempt that says so, if it is the latest, ends its lease. */
+  | { type: 'reportPending'; leaseId: string | null }
   | { type: 'complete'; now: number; result: Result; byCreator: boolean }
   | { type: 'reject'; now: number; rejection: Rejection; byCreator: boolean }
   | { type: 'void' }
-  /** The caller was told "pending" although it was settled: the write came through, its answer did not. */
-  | { type: 'owe'; now: number }
-  | { type: 'announced' };
+  /** A caller was answered "pending" although it was settled: the write succeeded, but its answer was lost. */
+  | { type: 'requireEvent'; now: number }
+  | { type: 'eventPublished' }
+  /** The user has a new key: the next run of the recovery timer takes it up, and its pauses begin anew. */
+  | { type: 'makeDue'; now: number };
 
 const minute = 60_000;
 const pauses = [minute, 5 * minute, 15 * minute, 60 * minute];
-/** The timer's ticks are not exact: a pause that ends with the tick must not miss it. */
+/** The timer's ticks are not exact: a pause that ends with a tick must not miss it. */
 const slack = 2000;
 /** Longer than a request can be at work on it. */
-const attemptMs = minute;
+const leaseMs = minute;
 
 /** The pause after an attempt, by how many the recovery timer has made (http-api.md 2.4). */
-export function pauseAfter(recoveries: number): number {
-  const pause = pauses[Math.min(recoveries, pauses.length - 1)] as number;
-  return recoveries === 0 ? pause : pause - slack;
+export function pauseAfterAttempts(recoveryAttempts: number): number {
+  const pause = pauses[Math.min(recoveryAttempts, pauses.length - 1)] as number;
+  return recoveryAttempts === 0 ? pause : pause - slack;
 }
 
-export function begin<Request, Result>(
+/** A pending record, leased to the request that creates it. */
+export function createRecord<Request, Result>(
   userId: string,
   id: string,
   request: Request,
@@ -70,72 +36,96 @@ export function begin<Request, Result>(
   now: number,
 ): FulfilmentRecord<Request, Result> {
   return {
-    ...{ userId, id, request, creator, state: 'open', createdAt: now, lastAttemptAt: now, recoveries: 0 },
-    ...{ reported: false, holder: creator, attemptedUntil: now + attemptMs, dueAt: now + pauseAfter(0) },
-    ...{ eventOwed: false, settledAt: null, result: null, rejection: null },
+    userId,
+    id,
+    request,
+    state: 'pending',
+    creator,
+    createdAt: now,
+    lastAttemptAt: now,
+    recoveryAttempts: 0,
+    pendingReported: false,
+    leaseId: creator,
+    leaseExpiresAt: now + leaseMs,
+    dueAt: now + pauseAfterAttempts(0),
+    eventPending: false,
+    settledAt: null,
+    result: null,
+    rejection: null,
   };
 }
 
 type Transition<Result> = {
-  [Type in Input<Result>['type']]?: <Request>(
+  [Type in RecordEvent<Result>['type']]?: <Request>(
     record: FulfilmentRecord<Request, Result>,
-    input: Extract<Input<Result>, { type: Type }>,
+    event: Extract<RecordEvent<Result>, { type: Type }>,
   ) => Partial<FulfilmentRecord<Request, Result>> | null;
 };
 
-/** An outcome needs no event only if the very request that created the record settles it, and nobody was told "pending". */
-function settled(record: { reported: boolean; dueAt: number | null }, now: number, byCreator: boolean) {
-  const eventOwed = !byCreator || record.reported;
-  const soon = Math.min(record.dueAt ?? Number.POSITIVE_INFINITY, now + pauseAfter(0));
-  return { settledAt: now, eventOwed, attemptedUntil: 0, dueAt: eventOwed ? soon : null };
+/** No event is needed only if the request that created the record settles it, and no caller was answered "pending". */
+function settle(record: { pendingReported: boolean; dueAt: number | null }, now: number, byCreator: boolean) {
+  const eventPending = !byCreator || record.pendingReported;
+  const soon = Math.min(record.dueAt ?? Number.POSITIVE_INFINITY, now + pauseAfterAttempts(0));
+  return { settledAt: now, eventPending, leaseExpiresAt: 0, dueAt: eventPending ? soon : null };
 }
 
 const settledTransitions: Transition<unknown> = {
-  owe: ({ eventOwed, reported }, { now }) =>
-    eventOwed || reported ? null : { eventOwed: true, reported: true, dueAt: now + pauseAfter(0) },
-  announced: ({ eventOwed }) => (eventOwed ? { eventOwed: false, dueAt: null } : null),
+  requireEvent: ({ eventPending, pendingReported }, { now }) =>
+    eventPending || pendingReported
+      ? null
+      : { eventPending: true, pendingReported: true, dueAt: now + pauseAfterAttempts(0) },
+  eventPublished: ({ eventPending }) => (eventPending ? { eventPending: false, dueAt: null } : null),
 };
 
 /** Every transition there is. What is not listed does not happen; null: not from this record. */
 const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transition<unknown>> = {
-  open: {
-    attempt: ({ recoveries, dueAt, attemptedUntil }, { now, holder, by }) => {
-      if (now < attemptedUntil) return null;
-      const made = by === 'recovery' ? recoveries + 1 : recoveries;
-      const nextDue = now + pauseAfter(made);
+  pending: {
+    attempt: ({ recoveryAttempts, dueAt, leaseExpiresAt }, { now, leaseId, by }) => {
+      if (now < leaseExpiresAt) return null;
+      const attempts = by === 'recovery' ? recoveryAttempts + 1 : recoveryAttempts;
+      const nextDue = now + pauseAfterAttempts(attempts);
       return {
-        ...{ lastAttemptAt: now, recoveries: made, holder, attemptedUntil: now + attemptMs },
+        lastAttemptAt: now,
+        recoveryAttempts: attempts,
+        leaseId,
+        leaseExpiresAt: now + leaseMs,
         dueAt: by === 'recovery' ? nextDue : Math.max(dueAt ?? 0, nextDue),
       };
     },
-    report: (record, { holder }) => ({ reported: true, ...(holder === record.holder && { attemptedUntil: 0 }) }),
+    reportPending: (record, { leaseId }) => ({
+      pendingReported: true,
+      ...(leaseId === record.leaseId && { leaseExpiresAt: 0 }),
+    }),
     complete: (record, { now, result, byCreator }) => ({
-      ...{ state: 'completed', result },
-      ...settled(record, now, byCreator),
+      state: 'completed',
+      result,
+      ...settle(record, now, byCreator),
     }),
     reject: (record, { now, rejection, byCreator }) => ({
-      ...{ state: 'rejected', rejection },
-      ...settled(record, now, byCreator),
+      state: 'rejected',
+      rejection,
+      ...settle(record, now, byCreator),
     }),
-    void: ({ reported, holder, creator }) =>
-      reported || holder !== creator ? null : { state: 'void', dueAt: null, attemptedUntil: 0 },
+    void: ({ pendingReported, leaseId, creator }) =>
+      pendingReported || leaseId !== creator ? null : { state: 'void', dueAt: null, leaseExpiresAt: 0 },
+    makeDue: ({ dueAt }, { now }) => (dueAt !== null && dueAt <= now ? null : { dueAt: now, recoveryAttempts: 0 }),
   },
   completed: settledTransitions,
   rejected: settledTransitions,
   void: {},
 };
 
-/** The record after an input, or null if it does not take it. */
-export function next<Request, Result>(
+/** The record after an event, or null if the event does not apply to it. */
+export function transition<Request, Result>(
   record: FulfilmentRecord<Request, Result>,
-  input: Input<Result>,
+  event: RecordEvent<Result>,
 ): FulfilmentRecord<Request, Result> | null {
-  const transition = transitions[record.state][input.type] as
+  const apply = transitions[record.state][event.type] as
     | ((
         record: FulfilmentRecord<Request, Result>,
-        input: Input<Result>,
+        event: RecordEvent<Result>,
       ) => Partial<FulfilmentRecord<Request, Result>> | null)
     | undefined;
-  const change = transition?.(record, input) ?? null;
+  const change = apply?.(record, event) ?? null;
   return change && { ...record, ...change };
 }

@@ -1,8 +1,8 @@
 import type { GamePass, GamePassQuery, Tier } from '../contract/gamePass.ts';
 import { collectItems } from '../entitlements/collect.ts';
 import { entitlementOf, withoutDuplicates } from '../entitlements/entitlement.ts';
-import type { Entra } from '../identity/entra.ts';
-import type { Call, Clock } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { CollectionsApi } from '../store/collections.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
 
@@ -16,25 +16,24 @@ const tierProducts: Record<Tier, string> = {
   Ultimate: 'CFQ7TTC0KHS0',
 };
 
-export type QueryGamePass = (call: Call, query: GamePassQuery) => Promise<GamePass>;
+export type QueryGamePass = (call: CallContext, query: GamePassQuery) => Promise<GamePass>;
 
 export interface GamePassParts {
   clock: Clock;
   sandbox: string;
-  entra: Entra;
   keyring: Keyring;
   collections: CollectionsApi;
 }
 
 /** The Game Pass tiers that a player has now (http-api.md 2.3). */
-export function gamePassQuery(parts: GamePassParts): QueryGamePass {
+export function createGamePassQuery(parts: GamePassParts): QueryGamePass {
   return async (call, query) => {
     const wanted = [...new Set(query.tiers)];
-    const askers =
+    const userKey =
       query.collectionsId !== undefined
-        ? [parts.keyring.raw(query.collectionsId, 'collections')]
-        : await parts.keyring.held(call, query.userId ?? '', query.account ?? 'default', 'collections');
-    const found = await collectItems(call, parts, askers, {
+        ? parts.keyring.fromRequest(query.collectionsId, 'collections')
+        : await parts.keyring.forUser(call, query.userId ?? '', query.account ?? 'default', 'collections');
+    const found = await collectItems(call, parts.collections, [userKey], {
       api: 'v9',
       products: wanted.map((tier) => ({ productId: tierProducts[tier] })),
       validity: 'Valid',

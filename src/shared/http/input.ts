@@ -3,19 +3,21 @@ import type * as z from 'zod';
 import { type FieldError, Problem } from '../contract/problems.ts';
 import type { Method, Operation } from '../contract/route.ts';
 
+type RequestPart = 'path' | 'query' | 'body';
+
 const bodyLimit = 256 * 1024;
 const shownErrors = 20;
 const shownLength = 200;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-export function invalid(errors: FieldError[]): Problem {
+function invalidRequest(errors: FieldError[]): Problem {
   return new Problem('invalid_request', 'The request does not fit the schema of this route; see errors.', {
     errors: errors.slice(0, shownErrors),
   });
 }
 
 /** Issues of one part of a request as JSON Pointers into `{path, query, body}`. */
-export function fieldErrors(part: string, error: z.ZodError): FieldError[] {
+function fieldErrors(part: string, error: z.ZodError): FieldError[] {
   return error.issues.flatMap((issue) => {
     const at = [part, ...issue.path.map(String)];
     if (issue.code !== 'unrecognized_keys')
@@ -29,15 +31,40 @@ function pointer(steps: string[]): string {
 }
 
 /**
+ * The parts of a request by the schemas of its operation. The size is judged first, then body, path and query.
+ * @throws Problem payload_too_large, invalid_request
+ */
+export async function parseRequest(operation: Operation, request: HttpRequest): Promise<Record<RequestPart, unknown>> {
+  const received: Record<RequestPart, unknown> = {
+    body: await readBody(request, operation.method),
+    path: { ...request.params },
+    query: readQuery(request, operation),
+  };
+  if (operation.body === undefined && !isEmptyBody(received.body))
+    throw invalidRequest([{ path: '/body', message: 'this route takes no body' }]);
+  return {
+    path: parsePart('path', operation, received.path),
+    query: parsePart('query', operation, received.query),
+    body: parsePart('body', operation, received.body),
+  };
+}
+
+function parsePart(part: RequestPart, operation: Operation, received: unknown): unknown {
+  const parsed = operation[part]?.safeParse(received);
+  if (parsed && !parsed.success) throw invalidRequest(fieldErrors(part, parsed.error));
+  return parsed?.data ?? {};
+}
+
+/**
  * The body as JSON; an empty one is undefined. The programming model drops the body of a GET, so that only its announced length
  * can be judged: two bytes may be `{}`.
  * @throws Problem payload_too_large, invalid_request
  */
-export async function bodyOf(request: HttpRequest, method: Method): Promise<unknown> {
+async function readBody(request: HttpRequest, method: Method): Promise<unknown> {
   const announced = Number(request.headers.get('content-length') ?? 0);
   if (announced > bodyLimit) throw tooLarge();
   if (method === 'GET') {
-    if (announced > 2) throw invalid([{ path: '/body', message: 'this route takes no body' }]);
+    if (announced > 2) throw invalidRequest([{ path: '/body', message: 'this route takes no body' }]);
     return undefined;
   }
   const bytes = await request.arrayBuffer();
@@ -47,7 +74,7 @@ export async function bodyOf(request: HttpRequest, method: Method): Promise<unkn
 }
 
 /** Whether nothing was sent, or `{}`. */
-export function isEmptyBody(body: unknown): boolean {
+function isEmptyBody(body: unknown): boolean {
   if (body === undefined) return true;
   return typeof body === 'object' && body !== null && !Array.isArray(body) && Object.keys(body).length === 0;
 }
@@ -61,7 +88,7 @@ function parseJson(bytes: ArrayBuffer): unknown {
     return JSON.parse(utf8.decode(bytes));
   } catch {
     // The parser's message quotes the text, which may hold a key.
-    throw invalid([{ path: '/body', message: 'must be JSON in UTF-8' }]);
+    throw invalidRequest([{ path: '/body', message: 'must be JSON in UTF-8' }]);
   }
 }
 
@@ -69,16 +96,16 @@ function parseJson(bytes: ArrayBuffer): unknown {
  * Query parameters by name; `code` is the host's.
  * @throws Problem invalid_request for repeated parameters, and for any where the operation takes none
  */
-export function queryOf(request: HttpRequest, operation: Operation): Record<string, string> {
+function readQuery(request: HttpRequest, operation: Operation): Record<string, string> {
   const query: Record<string, string> = Object.create(null);
   const errors: FieldError[] = [];
-  for (const [name, value] of parametersOf(request)) {
+  for (const [name, value] of queryParameters(request)) {
     if (name === 'code') continue;
     if (operation.query === undefined) errors.push({ path: pointer(['query', name]), message: 'is not known here' });
     else if (name in query) errors.push({ path: pointer(['query', name]), message: 'is repeated' });
     query[name] = value;
   }
-  if (errors.length > 0) throw invalid(errors);
+  if (errors.length > 0) throw invalidRequest(errors);
   return query;
 }
 
@@ -86,17 +113,17 @@ export function queryOf(request: HttpRequest, operation: Operation): Record<stri
  * The host's map joins repeated parameters by commas, and its URL has a decoded path, where a `?` may belong to an id: the query is
  * what follows the first `?` and reads as the map does.
  */
-function parametersOf(request: HttpRequest): [string, string][] {
+function queryParameters(request: HttpRequest): [string, string][] {
   const mapped = [...request.query];
   if (mapped.length === 0) return [];
   for (let at = request.url.indexOf('?'); at >= 0; at = request.url.indexOf('?', at + 1)) {
     const pairs = [...new URLSearchParams(request.url.slice(at + 1))];
-    if (joined(pairs) === joined(mapped)) return pairs;
+    if (joinRepeated(pairs) === joinRepeated(mapped)) return pairs;
   }
   return mapped;
 }
 
-function joined(pairs: [string, string][]): string {
+function joinRepeated(pairs: [string, string][]): string {
   const byName = new Map<string, string>();
   for (const [name, value] of pairs) byName.set(name, byName.has(name) ? `${byName.get(name)},${value}` : value);
   return JSON.stringify([...byName].sort());

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { storeStatement } from '../contract/consume.ts';
+import { storeErrorInfo } from '../contract/consume.ts';
 import { contracts } from '../contract/index.ts';
 import { type ProblemCode, problemCodes } from '../contract/problems.ts';
-import type { HttpContract, Operation } from '../contract/route.ts';
+import { type HttpContract, type Operation, routePrefix } from '../contract/route.ts';
 
 type Json = Record<string, unknown>;
 
@@ -16,7 +16,7 @@ const problem = z
     correlationId: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
     retryAfterSeconds: z.number().int().optional(),
-    store: storeStatement.optional(),
+    store: storeErrorInfo.optional(),
   })
   .meta({ id: 'Problem' });
 
@@ -49,7 +49,7 @@ function build(all: readonly HttpContract[]): Json {
       description: 'Query, consume and grant Microsoft Store purchases from a game backend.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/api' }],
+    servers: [{ url: `/${routePrefix}` }],
     paths,
     components: {
       schemas,
@@ -135,15 +135,15 @@ function lift(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   };
   for (const [name, part] of Object.entries($defs)) {
     const { id: _id, ...rest } = part;
-    schemas[name] = pointed(rest);
+    schemas[name] = withComponentReferences(rest);
   }
-  if (typeof id !== 'string') return pointed(own);
-  schemas[id] = pointed(own);
+  if (typeof id !== 'string') return withComponentReferences(own);
+  schemas[id] = withComponentReferences(own);
   return { $ref: `#/components/schemas/${id}` };
 }
 
-/** References to `$defs` turned to the components. */
-function pointed(value: Json): Json {
+/** References to `$defs` point to the components instead. */
+function withComponentReferences(value: Json): Json {
   return JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/'));
 }
 

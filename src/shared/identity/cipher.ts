@@ -16,41 +16,42 @@ export interface KeyOwner {
   kind: KeyKind;
 }
 
-/** nonce (12) | tag (16) | ciphertext, and the version of the Key Vault secret that it takes to open it. */
-export interface SealedKey {
-  sealed: Uint8Array;
+/** A key at rest, with the version of the Key Vault secret that decrypts it. */
+export interface EncryptedKey {
+  /** nonce (12 bytes), tag (16), ciphertext. */
+  ciphertext: Uint8Array;
   secretVersion: string;
 }
 
 export interface KeyCipher {
   /** With the newest version of the secret and a fresh nonce. @throws Problem unavailable */
-  seal(key: string, owner: KeyOwner, log: Log): Promise<SealedKey>;
-  /** @throws Problem unavailable; also if the row is not what was sealed for this owner */
-  open(row: SealedKey, owner: KeyOwner, log: Log): Promise<string>;
-  /** Whether a row is sealed with the newest version. @throws Problem unavailable */
-  isCurrent(row: SealedKey, log: Log): Promise<boolean>;
+  encrypt(key: string, owner: KeyOwner, log: Log): Promise<EncryptedKey>;
+  /** @throws Problem unavailable; also if it was not encrypted for this owner */
+  decrypt(encrypted: EncryptedKey, owner: KeyOwner, log: Log): Promise<string>;
+  /** Whether it is encrypted with the newest version. @throws Problem unavailable */
+  isCurrent(encrypted: EncryptedKey, log: Log): Promise<boolean>;
 }
 
-export function keyCipher(secrets: Secrets, secretName: string): KeyCipher {
+export function createKeyCipher(secrets: Secrets, secretName: string): KeyCipher {
   return {
-    async isCurrent(row, log) {
-      return (await secrets.newest(secretName, log)).version === row.secretVersion;
+    async isCurrent(encrypted, log) {
+      return (await secrets.newest(secretName, log)).version === encrypted.secretVersion;
     },
-    async seal(key, owner, log) {
+    async encrypt(key, owner, log) {
       const secret = await secrets.newest(secretName, log);
       const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv(algorithm, rawKey(secret, secretName), nonce).setAAD(ownerBytes(owner));
+      const cipher = createCipheriv(algorithm, encryptionKey(secret, secretName), nonce).setAAD(ownerBytes(owner));
       const text = Buffer.concat([cipher.update(key, 'utf8'), cipher.final()]);
-      return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), text]), secretVersion: secret.version };
+      return { ciphertext: Buffer.concat([nonce, cipher.getAuthTag(), text]), secretVersion: secret.version };
     },
-    async open(row, owner, log) {
-      const secret = await secrets.version(secretName, row.secretVersion, log);
-      const sealed = Buffer.from(row.sealed);
+    async decrypt(encrypted, owner, log) {
+      const secret = await secrets.version(secretName, encrypted.secretVersion, log);
+      const bytes = Buffer.from(encrypted.ciphertext);
       try {
-        const decipher = createDecipheriv(algorithm, rawKey(secret, secretName), sealed.subarray(0, nonceBytes))
+        const decipher = createDecipheriv(algorithm, encryptionKey(secret, secretName), bytes.subarray(0, nonceBytes))
           .setAAD(ownerBytes(owner))
-          .setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
-        return decipher.update(sealed.subarray(nonceBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8');
+          .setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
+        return decipher.update(bytes.subarray(nonceBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8');
       } catch (cause) {
         if (cause instanceof Problem) throw cause;
         throw new Problem('unavailable', 'A stored User Store ID key cannot be deciphered; register it anew.', {
@@ -62,7 +63,7 @@ export function keyCipher(secrets: Secrets, secretName: string): KeyCipher {
   };
 }
 
-function rawKey(secret: SecretVersion, name: string): Buffer {
+function encryptionKey(secret: SecretVersion, name: string): Buffer {
   const bytes = Buffer.from(secret.value.trim(), 'base64');
   if (bytes.length === keyBytes) return bytes;
   throw new Problem('unavailable', `The Key Vault secret ${name} is not 32 bytes in base64.`, {

@@ -1,17 +1,17 @@
 import type { TokenCredential } from '@azure/identity';
-import { type KeyVaultSecret, SecretClient } from '@azure/keyvault-secrets';
+import type { KeyVaultSecret } from '@azure/keyvault-secrets';
 import { Problem } from '../contract/problems.ts';
-import type { Clock } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 import { faultFields, type Log } from '../lib/log.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
-import { within } from '../lib/timeout.ts';
+import { withAbortTimeout } from '../lib/timeout.ts';
+import { createSecretClient } from './vaultClient.ts';
 
-/** A newly rotated secret is in use after this time at the latest. */
+/** A rotated secret is in use after this time at the latest. */
 const cacheMs = 10 * 60_000;
-/** After a failed refresh the known value serves on for so long before the vault is asked again. */
+/** After a failed refresh the known value is used for this long before the vault is asked again. */
 const retryMs = 30_000;
 const readMs = 10_000;
-const publicVault = /\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)$/;
 
 export interface SecretVersion {
   value: string;
@@ -30,13 +30,8 @@ export interface Secrets {
 /** Reads one secret; without a version the newest. */
 export type ReadSecret = (name: string, version: string | undefined, signal: AbortSignal) => Promise<SecretVersion>;
 
-export function keyVaultReader(vaultUri: string, credential: TokenCredential, options: object = {}): ReadSecret {
-  const client = new SecretClient(vaultUri, credential, {
-    // Outside the public clouds there is no domain to hold the challenge against.
-    disableChallengeResourceVerification: !publicVault.test(new URL(vaultUri).hostname),
-    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
-    ...options,
-  });
+export function createKeyVaultReader(vaultUri: string, credential: TokenCredential, options: object = {}): ReadSecret {
+  const client = createSecretClient(vaultUri, credential, options);
   return async (name, version, signal) => {
     const secret: KeyVaultSecret = await client.getSecret(name, { ...(version && { version }), abortSignal: signal });
     if (secret.value === undefined || secret.properties.version === undefined)
@@ -45,7 +40,7 @@ export function keyVaultReader(vaultUri: string, credential: TokenCredential, op
   };
 }
 
-export function cachedSecrets(read: ReadSecret, clock: Clock): Secrets {
+export function createSecrets(read: ReadSecret, clock: Clock): Secrets {
   const newest = new Map<string, SecretVersion & { staleAt: number }>();
   const versions = new Map<string, SecretVersion>();
   const flights = new SingleFlight<SecretVersion>();
@@ -53,7 +48,7 @@ export function cachedSecrets(read: ReadSecret, clock: Clock): Secrets {
   const ask = (name: string, version: string | undefined, log: Log): Promise<SecretVersion> =>
     flights.run(`${name}/${version ?? ''}`, async () => {
       try {
-        const secret = await within(readMs, 'Key Vault', (signal) => read(name, version, signal));
+        const secret = await withAbortTimeout(readMs, 'Key Vault', (signal) => read(name, version, signal));
         versions.set(`${name}/${secret.version}`, secret);
         if (version === undefined) newest.set(name, { ...secret, staleAt: clock.now() + cacheMs });
         return secret;
@@ -78,7 +73,7 @@ export function cachedSecrets(read: ReadSecret, clock: Clock): Secrets {
       try {
         return await ask(name, undefined, log);
       } catch {
-        // Logged by ask. The known value is better than an outage: Entra and the cipher tell when it is no longer right.
+        // Logged by ask. The known value is better than an outage: if it is no longer right, Entra or the cipher refuses it.
         known.staleAt = clock.now() + retryMs;
         return known;
       }

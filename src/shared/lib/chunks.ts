@@ -1,4 +1,5 @@
 /** Parts of at most `size`, in order. */
 export function chunksOf<Item>(items: Item[], size: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, chunk) => items.slice(chunk * size, (chunk + 1) * size));
 }

@@ -1,4 +1,4 @@
-/** Maps in order with at most `width` at work. The first failure wins; what has not begun by then never does. */
+/** Maps with at most `width` at a time; results keep the order. The first failure is thrown, and nothing new starts after it. */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   width: number,

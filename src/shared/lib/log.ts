@@ -1,3 +1,5 @@
+import type { InvocationContext } from '@azure/functions';
+
 export type LogLevel = 'info' | 'warn' | 'error';
 export type LogFields = Record<string, string | number | boolean | null | undefined>;
 
@@ -5,7 +7,7 @@ export type LogFields = Record<string, string | number | boolean | null | undefi
 export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
 
 const longest = 500;
-/** JWTs (three base64url parts), SAS signatures, XBL tokens, Authorization values: a last net under the rule that nobody logs them. */
+/** JWTs, SAS signatures, XBL tokens, Authorization values. No code logs them on purpose: this is a second safeguard. */
 const secretShapes = [
   /eyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
   /\b(sig|client_secret|client_assertion|code)=[^&\s"]+/gi,
@@ -30,11 +32,16 @@ export function structuredLog(write: (level: LogLevel, line: string) => void, co
   };
 }
 
+/** The host's log of one invocation. */
+export function writerOf(context: InvocationContext): (level: LogLevel, line: string) => void {
+  return (level, line) => context[level](line);
+}
+
 /** The fields that tell a fault apart in a log: its name, message and the chain of causes, scrubbed. */
 export function faultFields(fault: unknown): LogFields {
   const chain: string[] = [];
-  for (let at = fault; at !== undefined && chain.length < 5; at = at instanceof Error ? at.cause : undefined) {
-    chain.push(at instanceof Error ? `${at.name}: ${at.message}` : typeof at);
+  for (let one = fault; one !== undefined && chain.length < 5; one = one instanceof Error ? one.cause : undefined) {
+    chain.push(one instanceof Error ? `${one.name}: ${one.message}` : typeof one);
   }
   return { fault: scrub(chain.join(' <- ')) };
 }

@@ -1,24 +1,24 @@
 /** A wait that ended before its work did. */
-export class TimedOut extends Error {
-  override readonly name = 'TimedOut';
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError';
 }
 
 /**
- * Waits for work until `ms` are over, and no longer. What it comes to after that is nobody's concern any more.
- * @throws TimedOut
+ * Waits for work until `ms` are over, and no longer. The work itself goes on; its later outcome is ignored.
+ * @throws TimeoutError
  */
-export async function inTime<Value>(
+export async function withTimeout<Value>(
   ms: number,
   what: string,
   work: Promise<Value>,
-  expired?: (timedOut: TimedOut) => void,
+  onTimeout?: (timeout: TimeoutError) => void,
 ): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const timedOut = new TimedOut(`${what} took longer than ${ms} ms`);
-      reject(timedOut);
-      expired?.(timedOut);
+      const timeout = new TimeoutError(`${what} took longer than ${ms} ms`);
+      reject(timeout);
+      onTimeout?.(timeout);
     }, ms);
   });
   try {
@@ -30,9 +30,13 @@ export async function inTime<Value>(
 
 /**
  * Gives work a signal that fires after `ms`, and stops waiting then even if the work ignores it.
- * @throws TimedOut
+ * @throws TimeoutError
  */
-export function within<Value>(ms: number, what: string, work: (signal: AbortSignal) => Promise<Value>): Promise<Value> {
+export function withAbortTimeout<Value>(
+  ms: number,
+  what: string,
+  work: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
   const controller = new AbortController();
-  return inTime(ms, what, work(controller.signal), (timedOut) => controller.abort(timedOut));
+  return withTimeout(ms, what, work(controller.signal), (timeout) => controller.abort(timeout));
 }

@@ -1,20 +1,21 @@
 import type { ServiceTickets } from '../contract/operations.ts';
 import type { Entra, Token } from '../identity/entra.ts';
-import type { Call, Clock } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 
-/** Less does not last until a game client has made its keys: what the C# client counts as expired (store-api.md 1.1). */
+/** A ticket with less time than this may expire before the game client has made its keys (store-api.md 1.1). */
 const leastLifeMs = 5 * 60_000;
 
 /** The two tokens with which a game client makes its keys (http-api.md 2.9). The service token is never among them. */
-export function serviceTickets(entra: Entra, clock: Clock): (call: Call) => Promise<ServiceTickets> {
-  const lasting = async (call: Call, audience: 'collections' | 'purchase'): Promise<Token> => {
+export function createServiceTickets(entra: Entra, clock: Clock): (call: CallContext) => Promise<ServiceTickets> {
+  const longLived = async (call: CallContext, audience: 'collections' | 'purchase'): Promise<Token> => {
     const known = await entra.token(audience, call.log);
     if (known.expiresAt - clock.now() >= leastLifeMs) return known;
-    // Better than none: it serves while Entra cannot be reached.
+    // While Entra cannot be reached, a short ticket is better than none.
     return entra.mint(audience, call.log).catch(() => known);
   };
   return async (call) => {
-    const [collections, purchase] = await Promise.all([lasting(call, 'collections'), lasting(call, 'purchase')]);
+    const [collections, purchase] = await Promise.all([longLived(call, 'collections'), longLived(call, 'purchase')]);
     return { collections: ticket(collections), purchase: ticket(purchase) };
   };
 }

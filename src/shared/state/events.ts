@@ -1,23 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
+import type { EventInput } from '../contract/eventTypes.ts';
 import { chunksOf } from '../lib/chunks.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import { joinText, splitText } from './longText.ts';
 import { shardOf } from './rowKeys.ts';
-import { type OpenTable, type Table, transactionLimit } from './tables.ts';
+import { type OpenTable, transactionLimit } from './tables.ts';
 
-/** What happened, before it is an event: `cause` names it for good, `at` (epoch ms) is on record and does not change. */
-export interface Happening {
-  type: string;
-  cause: string[];
-  at: number;
-  /** The user concerned. */
-  subject?: string;
-  data: unknown;
-}
-
-/** A CloudEvent 1.0 (http-api.md 2.10). */
+/** A CloudEvent 1.0 as it was stored (http-api.md 2.10). */
 export interface StoredEvent {
   specversion: '1.0';
   id: string;
@@ -30,10 +21,10 @@ export interface StoredEvent {
 
 export interface EventsTable {
   /** Once for each cause, whatever became of the event since. */
-  put(happening: Happening): Promise<void>;
+  put(input: EventInput): Promise<void>;
   /** Unacknowledged events, the oldest first, at most `limit`. */
   oldest(limit: number): Promise<StoredEvent[]>;
-  /** How many of these were there, and are no more; fewer if the answer of a removal was lost and it had to be repeated. */
+  /** How many of these it removed; fewer if the answer of a removal was lost and it had to be repeated. */
   acknowledge(ids: string[]): Promise<number>;
 }
 
@@ -46,17 +37,17 @@ const stored = z.looseObject({
   subject: z.string().optional(),
 });
 const idPattern = /^\d{15}-[0-9a-f]{32}$/;
-/** Where an id has the hash of its cause, which says its partition. */
+/** Where in an id the hash of its cause begins, which decides its partition. */
 const hashAt = 16;
 const removalsAtOnce = 16;
 
 /**
- * Table `Events`, the outbox: 8 partitions by cause, rows by time. `seen` rows stay, so that an event which was acknowledged is
- * not made again by a recovery that did not know.
+ * Table `Events`, the outbox: 8 partitions by cause, rows by time. `seen` rows stay, so that a late recovery cannot make an event
+ * again that was acknowledged.
  */
-export function eventsTable(open: OpenTable): EventsTable {
-  const table: Table = open('Events');
-  /** Events of one partition: as one if all of them are there, else one by one. */
+export function createEventsTable(openTable: OpenTable): EventsTable {
+  const table = openTable('Events');
+  /** Events of one partition: in one transaction if all of them are there, else one by one. */
   const removeAll = async (ids: string[]): Promise<number> => {
     const rows = ids.map((id) => ({ partitionKey: partitionOf(id.slice(hashAt)), rowKey: `event.${id}` }));
     if ((await table.transaction(rows.map((row): TransactionAction => ['delete', row]))) !== 'conflict')
@@ -78,7 +69,11 @@ export function eventsTable(open: OpenTable): EventsTable {
         [
           'create',
           {
-            ...{ partitionKey, rowKey: `event.${id}`, id, type, time: new Date(at).toISOString() },
+            partitionKey,
+            rowKey: `event.${id}`,
+            id,
+            type,
+            time: new Date(at).toISOString(),
             ...(subject !== undefined && { subject }),
             ...splitText('data', JSON.stringify(data)),
           },

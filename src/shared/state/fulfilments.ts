@@ -1,14 +1,57 @@
 import type { TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
-import type { FulfilmentRecord } from '../fulfilment/machine.ts';
+import type { ProblemCode, StoreErrorInfo } from '../contract/problems.ts';
 import { joinText, splitText } from './longText.ts';
 import { shardOf, userHash } from './rowKeys.ts';
-import type { OpenTable, Row, Table } from './tables.ts';
+import type { OpenTable, Row } from './tables.ts';
+
+/** Why the Store refused for good. */
+export interface Rejection {
+  code: Extract<ProblemCode, 'insufficient_quantity' | 'store_rejected'>;
+  store: StoreErrorInfo;
+}
+
+/**
+ * One consume or grant. Times are epoch ms.
+ *
+ * `pending`: stored, its outcome not known. `completed`, `rejected`: settled for good. `void`: nothing was sent and no caller was
+ * answered "pending"; as if it were not there.
+ */
+export interface FulfilmentRecord<Request, Result> {
+  userId: string;
+  /** The caller's tracking or order id, in lower case. */
+  id: string;
+  request: Request;
+  state: 'pending' | 'completed' | 'rejected' | 'void';
+  /** A random id of the request that created it: tells one's own write from another's. */
+  creator: string;
+  createdAt: number;
+  lastAttemptAt: number;
+  /** Attempts of the recovery timer: its pauses grow with them. */
+  recoveryAttempts: number;
+  /** A caller was answered "pending": the outcome needs an event. */
+  pendingReported: boolean;
+  /** The latest attempt; until the lease expires, no other attempt may start. */
+  leaseId: string;
+  leaseExpiresAt: number;
+  /** When the recovery timer takes it up; null = never. */
+  dueAt: number | null;
+  /** Settled, but its event is not known to be in the outbox. */
+  eventPending: boolean;
+  settledAt: number | null;
+  result: Result | null;
+  rejection: Rejection | null;
+}
 
 export type StoredFulfilment<Request, Result> = FulfilmentRecord<Request, Result> & { etag: string };
-/** A place in the recovery timer's list; `key` orders the places of a shard, the longest due first. */
-export interface DueFulfilment {
+
+/** What is due: an event to publish (no Store call), or an attempt. */
+export type DueKind = 'event' | 'attempt';
+
+/** An entry of the recovery timer's lists; `key` sorts the entries of a list, the longest due first. */
+export interface DueEntry {
   key: string;
+  kind: DueKind;
   userId: string;
   id: string;
   dueAt: number;
@@ -16,17 +59,17 @@ export interface DueFulfilment {
 
 export interface FulfilmentsTable<Request, Result> {
   get(userId: string, id: string): Promise<StoredFulfilment<Request, Result> | undefined>;
-  /** Writes a record and its place in the list as one: new, or in place of what was read. */
+  /** Writes a record and its due entry in one transaction: new, or in place of what was read. */
   write(
     after: FulfilmentRecord<Request, Result>,
     before?: StoredFulfilment<Request, Result>,
   ): Promise<StoredFulfilment<Request, Result> | 'conflict'>;
-  /** At most `limit` places of one shard that are due by a time (epoch ms), the longest due first: those behind a key if one is given. */
-  due(shard: number, by: number, limit: number, behind?: string): Promise<DueFulfilment[]>;
-  /** The places of one user. */
-  dueOfUser(userId: string): Promise<DueFulfilment[]>;
-  /** Takes a place out of the list whose record is not there or says otherwise. */
-  forget(place: DueFulfilment): Promise<void>;
+  /** At most `limit` entries of one list that are due by a time (epoch ms), the longest due first: those after a key if one is given. */
+  due(kind: DueKind, shard: number, by: number, limit: number, afterKey?: string): Promise<DueEntry[]>;
+  /** The entries of one user. */
+  dueForUser(userId: string): Promise<DueEntry[]>;
+  /** Removes an entry whose record is not there or is due at another time. */
+  removeDueEntry(entry: DueEntry): Promise<void>;
 }
 
 export const fulfilmentShards = 32;
@@ -37,54 +80,69 @@ const timeDigits = 15;
 const time = z.iso.datetime().transform((text) => Date.parse(text));
 const iso = (ms: number) => new Date(ms).toISOString();
 
-const schema = z.looseObject({
+const recordSchema = z.looseObject({
   userId: z.string(),
   id: z.string(),
   etag: z.string(),
-  ...{ state: z.enum(['open', 'completed', 'rejected', 'void']), creator: z.string(), holder: z.string() },
-  ...{ createdAt: time, lastAttemptAt: time, recoveries: z.number(), attemptedUntil: time },
-  ...{ reported: z.boolean(), eventOwed: z.boolean(), dueAt: time.optional(), settledAt: time.optional() },
+  state: z.enum(['pending', 'completed', 'rejected', 'void']),
+  creator: z.string(),
+  leaseId: z.string(),
+  leaseExpiresAt: time,
+  createdAt: time,
+  lastAttemptAt: time,
+  recoveryAttempts: z.number(),
+  pendingReported: z.boolean(),
+  eventPending: z.boolean(),
+  dueAt: time.optional(),
+  settledAt: time.optional(),
 });
-const placeSchema = z.looseObject({ userId: z.string(), id: z.string(), dueAt: time });
+const entrySchema = z.looseObject({
+  userId: z.string(),
+  id: z.string(),
+  kind: z.enum(['event', 'attempt']),
+  dueAt: time,
+});
 
 /**
- * Table `Consumes` or `Grants`. Record and place share a partition, one of 32 by user, so that one transaction writes both: the
- * record is never without its place in the list, and the list holds nothing that is settled.
+ * Table `Consumes` or `Grants`. Record and due entry share a partition, one of 32 by user, so that one transaction writes both: a record
+ * is never without its entry, and no list holds what is settled and published.
  */
-export function fulfilmentsTable<Request, Result>(open: OpenTable, name: string): FulfilmentsTable<Request, Result> {
-  const table: Table = open(name);
+export function createFulfilmentsTable<Request, Result>(
+  openTable: OpenTable,
+  name: string,
+): FulfilmentsTable<Request, Result> {
+  const table = openTable(name);
   return {
     async get(userId, id) {
       const row = await table.get(partitionOf(userId), recordKey(userId, id));
       return row && fromRow<Request, Result>(row);
     },
     async write(after, before) {
-      const moved = before?.dueAt !== after.dueAt;
       const actions: TransactionAction[] = [
         before ? ['update', toRow(after), 'Replace', { etag: before.etag }] : ['create', toRow(after)],
+        ...dueEntryActions(before && dueEntry(before), dueEntry(after)),
       ];
-      if (moved && before && before.dueAt !== null) {
-        actions.push(['delete', { partitionKey: partitionOf(after.userId), rowKey: placeKey(before, before.dueAt) }]);
-      }
-      if (moved && after.dueAt !== null) {
-        actions.push(['create', place(after, after.dueAt)]);
-      }
       const written = await table.transaction(actions);
       return written === 'conflict' ? written : { ...after, etag: written.etag };
     },
-    async due(shard, by, limit, behind = 'due.') {
-      const until = `due.${String(by + 1).padStart(timeDigits, '0')}`;
-      const filter = `PartitionKey eq '${shardName(shard)}' and RowKey gt '${behind}' and RowKey lt '${until}'`;
-      return (await table.list(filter, limit)).map(fromPlace);
+    async due(kind, shard, by, limit, afterKey = `due.${kind}.`) {
+      const end = `due.${kind}.${String(by + 1).padStart(timeDigits, '0')}`;
+      const filter = `PartitionKey eq '${shardName(shard)}' and RowKey gt '${afterKey}' and RowKey lt '${end}'`;
+      return (await table.list(filter, limit)).map(entryFromRow);
     },
-    async dueOfUser(userId) {
+    async dueForUser(userId) {
       const range = `RowKey ge 'due.' and RowKey lt 'due/' and userHash eq '${userHash(userId)}'`;
-      return (await table.list(`PartitionKey eq '${partitionOf(userId)}' and ${range}`)).map(fromPlace);
+      return (await table.list(`PartitionKey eq '${partitionOf(userId)}' and ${range}`)).map(entryFromRow);
     },
-    async forget({ userId, key }) {
+    async removeDueEntry({ userId, key }) {
       await table.remove(partitionOf(userId), key);
     },
   };
+}
+
+/** Whether an entry is the present one of this record. */
+export function isDueEntryOf(entry: DueEntry, record: FulfilmentRecord<unknown, unknown>): boolean {
+  return dueEntry(record)?.rowKey === entry.key;
 }
 
 function partitionOf(userId: string): string {
@@ -99,27 +157,53 @@ function recordKey(userId: string, id: string): string {
   return `record.${userHash(userId)}.${id}`;
 }
 
-function placeKey({ userId, id }: { userId: string; id: string }, dueAt: number): string {
-  return `due.${String(dueAt).padStart(timeDigits, '0')}.${userHash(userId)}.${id}`;
+/** The row of a record's due entry, if it is due at all. */
+function dueEntry({ userId, id, dueAt, eventPending }: FulfilmentRecord<unknown, unknown>) {
+  if (dueAt === null) return undefined;
+  const kind: DueKind = eventPending ? 'event' : 'attempt';
+  const hash = userHash(userId);
+  return {
+    partitionKey: partitionOf(userId),
+    rowKey: `due.${kind}.${String(dueAt).padStart(timeDigits, '0')}.${hash}.${id}`,
+    userHash: hash,
+    userId,
+    id,
+    kind,
+    dueAt: iso(dueAt),
+  };
 }
 
-function place({ userId, id }: { userId: string; id: string }, dueAt: number) {
-  const rowKey = placeKey({ userId, id }, dueAt);
-  return { partitionKey: partitionOf(userId), rowKey, userHash: userHash(userId), userId, id, dueAt: iso(dueAt) };
+type DueEntryRow = ReturnType<typeof dueEntry>;
+
+function dueEntryActions(before: DueEntryRow, after: DueEntryRow): TransactionAction[] {
+  if (before?.rowKey === after?.rowKey) return [];
+  const actions: TransactionAction[] = [];
+  if (before) actions.push(['delete', { partitionKey: before.partitionKey, rowKey: before.rowKey }]);
+  if (after) actions.push(['create', after]);
+  return actions;
 }
 
-function fromPlace(row: Row): DueFulfilment {
-  const { userId, id, dueAt } = placeSchema.parse(row);
-  return { key: row.rowKey, userId, id, dueAt };
+function entryFromRow(row: Row): DueEntry {
+  const { userId, id, kind, dueAt } = entrySchema.parse(row);
+  return { key: row.rowKey, kind, userId, id, dueAt };
 }
 
 function toRow<Request, Result>(record: FulfilmentRecord<Request, Result>) {
-  const { userId, id, state, creator, holder, recoveries, reported, eventOwed } = record;
-  const { request, result, rejection, createdAt, lastAttemptAt, attemptedUntil, dueAt, settledAt } = record;
+  const { userId, id, request, result, rejection, dueAt, settledAt } = record;
   return {
-    ...{ partitionKey: partitionOf(userId), rowKey: recordKey(userId, id) },
-    ...{ userId, id, state, creator, holder, recoveries, reported, eventOwed },
-    ...{ createdAt: iso(createdAt), lastAttemptAt: iso(lastAttemptAt), attemptedUntil: iso(attemptedUntil) },
+    partitionKey: partitionOf(userId),
+    rowKey: recordKey(userId, id),
+    userId,
+    id,
+    state: record.state,
+    creator: record.creator,
+    createdAt: iso(record.createdAt),
+    lastAttemptAt: iso(record.lastAttemptAt),
+    recoveryAttempts: record.recoveryAttempts,
+    pendingReported: record.pendingReported,
+    leaseId: record.leaseId,
+    leaseExpiresAt: iso(record.leaseExpiresAt),
+    eventPending: record.eventPending,
     ...(dueAt !== null && { dueAt: iso(dueAt) }),
     ...(settledAt !== null && { settledAt: iso(settledAt) }),
     ...splitText('content', JSON.stringify({ request, result, rejection })),
@@ -127,12 +211,25 @@ function toRow<Request, Result>(record: FulfilmentRecord<Request, Result>) {
 }
 
 function fromRow<Request, Result>(row: Row): StoredFulfilment<Request, Result> {
-  const columns = schema.parse(row);
+  const columns = recordSchema.parse(row);
   const { request, result, rejection } = JSON.parse(joinText('content', row));
-  const { userId, id, etag, state, creator, holder, createdAt, lastAttemptAt, recoveries } = columns;
   return {
-    ...{ userId, id, etag, state, creator, holder, createdAt, lastAttemptAt, recoveries },
-    ...{ reported: columns.reported, attemptedUntil: columns.attemptedUntil, eventOwed: columns.eventOwed },
-    ...{ dueAt: columns.dueAt ?? null, settledAt: columns.settledAt ?? null, request, result, rejection },
+    userId: columns.userId,
+    id: columns.id,
+    etag: columns.etag,
+    state: columns.state,
+    creator: columns.creator,
+    createdAt: columns.createdAt,
+    lastAttemptAt: columns.lastAttemptAt,
+    recoveryAttempts: columns.recoveryAttempts,
+    pendingReported: columns.pendingReported,
+    leaseId: columns.leaseId,
+    leaseExpiresAt: columns.leaseExpiresAt,
+    dueAt: columns.dueAt ?? null,
+    eventPending: columns.eventPending,
+    settledAt: columns.settledAt ?? null,
+    request,
+    result,
+    rejection,
   };
 }

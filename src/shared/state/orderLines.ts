@@ -1,17 +1,17 @@
 import * as z from 'zod';
 import { idPart, userHash } from './rowKeys.ts';
-import type { OpenTable, Table } from './tables.ts';
+import type { OpenTable } from './tables.ts';
 
-/** That a user was seen to own a product that is not a consumable: how a later refund finds its user (http-api.md 2.2). */
+/** A product, not a consumable, that a query showed for a user: a later refund finds its user by it (http-api.md 2.2). */
 export interface SeenProduct {
   userId: string;
   account: string;
   productId: string;
-  /** Where it was seen: the order that bought it, or the recurrence of a subscription. */
+  /** The order that bought it, or the recurrence of the subscription. */
   cause: { orderId: string } | { recurrenceId: string };
 }
 
-/** That a consume took units of an order line: the proof that a later clawback is matched with (store-api.md 4.4). */
+/** A consume took units of an order line: a later clawback is matched with it (store-api.md 4.4). */
 export interface LineClaim {
   userId: string;
   account: string;
@@ -26,20 +26,25 @@ export interface LineClaim {
 export interface OrderLinesTable {
   /** Idempotent: the same consume claims the same line once. */
   claim(claim: LineClaim): Promise<void>;
-  /** Who has consumed of a line so far. */
+  /** The consumes of a line so far. */
   claims(orderId: string, lineItemId: string, productId: string): Promise<LineClaim[]>;
   /** Idempotent. */
   remember(seen: SeenProduct): Promise<void>;
 }
 
 const claimed = z.looseObject({
-  ...{ userId: z.string(), account: z.string(), trackingId: z.string(), productId: z.string() },
-  ...{ orderId: z.string(), lineItemId: z.string(), quantity: z.number().int() },
+  userId: z.string(),
+  account: z.string(),
+  trackingId: z.string(),
+  productId: z.string(),
+  orderId: z.string(),
+  lineItemId: z.string(),
+  quantity: z.number().int(),
 });
 
 /** Table `OrderLines`: partition order (or recurrence), row line, product, tracking id, user; `seen` rows are from queries. */
-export function orderLinesTable(open: OpenTable): OrderLinesTable {
-  const table: Table = open('OrderLines');
+export function createOrderLinesTable(openTable: OpenTable): OrderLinesTable {
+  const table = openTable('OrderLines');
   return {
     async claim(claim) {
       const { orderId, lineItemId, productId, trackingId, userId } = claim;
@@ -56,7 +61,10 @@ export function orderLinesTable(open: OpenTable): OrderLinesTable {
       await table.upsert({
         partitionKey: 'orderId' in cause ? idPart(cause.orderId) : `recurrence.${idPart(cause.recurrenceId)}`,
         rowKey: `seen.${idPart(productId)}.${userHash(userId)}`,
-        ...{ userId, account, productId, ...cause },
+        userId,
+        account,
+        productId,
+        ...cause,
       });
     },
   };

@@ -1,14 +1,15 @@
 import type { TransactionAction } from '@azure/data-tables';
 import * as z from 'zod';
 import { Problem } from '../contract/problems.ts';
-import type { KeyOwner, SealedKey } from '../identity/cipher.ts';
+import type { EncryptedKey, KeyOwner } from '../identity/cipher.ts';
 import type { KeyKind, StoreIdClaims } from '../identity/storeId.ts';
 import { chunksOf } from '../lib/chunks.ts';
 import { userHash } from './rowKeys.ts';
-import { type OpenTable, type Row, type Table, transactionLimit, type Written } from './tables.ts';
+import { type OpenTable, type Row, transactionLimit, type WriteResult } from './tables.ts';
+import { updateWithRetry } from './updateWithRetry.ts';
 
 /** One registered key. Times are epoch ms. */
-export interface StoreIdRow extends KeyOwner, SealedKey, StoreIdClaims {
+export interface StoreIdRow extends KeyOwner, EncryptedKey, StoreIdClaims {
   /** The Store has refused to renew it: only the game client can make a new one. */
   unrenewable: boolean;
 }
@@ -19,7 +20,7 @@ export interface StoreIdsTable {
   /** Both kinds of all accounts of a user. */
   ofUser(userId: string): Promise<StoredStoreId[]>;
   /** Puts keys of one user, all or none; with an ETag in place of what was read, else as new rows. */
-  put(rows: (StoreIdRow & { etag?: string })[]): Promise<Written>;
+  put(rows: (StoreIdRow & { etag?: string })[]): Promise<WriteResult>;
   deleteUser(userId: string): Promise<void>;
 }
 
@@ -27,7 +28,7 @@ const schema = z.looseObject({
   userId: z.string(),
   account: z.string(),
   kind: z.enum(['collections', 'purchase']),
-  sealed: z.instanceof(Uint8Array),
+  ciphertext: z.instanceof(Uint8Array),
   secretVersion: z.string(),
   issuedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
@@ -35,13 +36,23 @@ const schema = z.looseObject({
   etag: z.string(),
 });
 
-/** Bounds the rounds of a deletion that other writers keep interrupting. */
+/** A deletion looks again after it: one round more than it deletes in. */
 const deleteRounds = 20;
 
 /** Table `StoreIds`: partition user, row kind and account. */
-export function storeIdsTable(open: OpenTable): StoreIdsTable {
-  const table: Table = open('StoreIds');
+export function createStoreIdsTable(openTable: OpenTable): StoreIdsTable {
+  const table = openTable('StoreIds');
   const rowsOf = async (userId: string): Promise<Row[]> => table.list(`PartitionKey eq '${userHash(userId)}'`);
+  /** `conflict` until a look finds none: others may register keys meanwhile. */
+  const deleteRows = async (rows: Row[]): Promise<'conflict' | undefined> => {
+    if (rows.length === 0) return undefined;
+    for (const chunk of chunksOf(rows, transactionLimit)) {
+      await table.transaction(
+        chunk.map(({ partitionKey, rowKey: row }): TransactionAction => ['delete', { partitionKey, rowKey: row }]),
+      );
+    }
+    return 'conflict';
+  };
   return {
     async one({ userId, account, kind }) {
       const row = await table.get(userHash(userId), rowKey(kind, account));
@@ -52,17 +63,10 @@ export function storeIdsTable(open: OpenTable): StoreIdsTable {
     },
     put: (rows) => table.transaction(rows.map(putAction)),
     async deleteUser(userId) {
-      for (let round = 0; round < deleteRounds; round += 1) {
-        const rows = await rowsOf(userId);
-        if (rows.length === 0) return;
-        for (const doomed of chunksOf(rows, transactionLimit)) {
-          await table.transaction(
-            doomed.map(({ partitionKey, rowKey: row }): TransactionAction => ['delete', { partitionKey, rowKey: row }]),
-          );
-        }
-      }
-      throw new Problem('unavailable', 'Keys of this user are registered as fast as they are deleted.', {
-        retryAfterSeconds: 1,
+      const read = () => rowsOf(userId);
+      await updateWithRetry(await read(), read, deleteRows, {
+        rounds: deleteRounds,
+        contended: 'Keys of this user are registered as fast as they are deleted.',
       });
     },
   };
@@ -83,16 +87,23 @@ function putAction({ etag, ...row }: StoreIdRow & { etag?: string }): Transactio
   return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
 }
 
-/** @throws Problem unavailable for a row that was put before another user's: what it is sealed for is what it says itself */
+/** @throws Problem unavailable for a row that was moved here from another user: it would decrypt, since it names its own owner */
 function fromRow(row: Row, of: string): StoredStoreId {
-  const { userId, account, kind, sealed, secretVersion, issuedAt, expiresAt, unrenewable, etag } = schema.parse(row);
+  const { issuedAt, expiresAt, ...columns } = schema.parse(row);
+  const { userId, account, kind } = columns;
   if (userId !== of || row.rowKey !== rowKey(kind, account)) {
     throw new Problem('unavailable', 'A stored key is not where it belongs; register it anew.', {
       retryAfterSeconds: 60,
     });
   }
   return {
-    ...{ userId, account, kind, sealed, secretVersion, unrenewable, etag },
+    userId,
+    account,
+    kind,
+    ciphertext: columns.ciphertext,
+    secretVersion: columns.secretVersion,
+    unrenewable: columns.unrenewable,
+    etag: columns.etag,
     issuedAt: Date.parse(issuedAt),
     expiresAt: Date.parse(expiresAt),
   };

@@ -5,21 +5,21 @@ import {
   type TransactionAction,
 } from '@azure/data-tables';
 import type { TokenCredential } from '@azure/identity';
-import type { Config } from '../config.ts';
+import type { Settings } from '../config.ts';
 import { Problem } from '../contract/problems.ts';
-import { within } from '../lib/timeout.ts';
+import { withAbortTimeout } from '../lib/timeout.ts';
 
 const operationMs = 10_000;
-/** What Azure answers at most at a time. */
+/** The most that Azure answers at a time. */
 const largestPage = 1000;
 const sdkOptions: TableServiceClientOptions = {
   retryOptions: { maxRetries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 1000 },
 };
 
-/** As read: the properties of the entity, unchecked. */
+/** The properties of an entity as they were read, unchecked. */
 export type Row = Record<string, unknown> & { partitionKey: string; rowKey: string; etag: string };
-/** `conflict`: a row is there, is gone or was changed; or the SDK repeated a write of its own that had come through. Read again. */
-export type Written = { etag: string } | 'conflict';
+/** `conflict`: a row is there, is gone or was changed; or the SDK repeated a write that had already succeeded. Read again. */
+export type WriteResult = { etag: string } | 'conflict';
 
 /** One table. Every operation throws Problem unavailable when the table cannot be reached; nothing else. */
 export interface Table {
@@ -30,7 +30,7 @@ export interface Table {
   /** Whether this call removed it: false if it was not there. */
   remove(partitionKey: string, rowKey: string): Promise<boolean>;
   /** Rows of one partition, all or none; at most `transactionLimit`. Answers with the new ETag of the first. */
-  transaction(actions: TransactionAction[]): Promise<Written>;
+  transaction(actions: TransactionAction[]): Promise<WriteResult>;
 }
 
 export const transactionLimit = 100;
@@ -38,20 +38,20 @@ export const transactionLimit = 100;
 export type OpenTable = (name: string) => Table;
 
 /** Tables by name. They are created when missing only with a connection string, which is a developer's machine (http-api.md 3). */
-export function openTables(settings: Config['tables'], credential: TokenCredential): OpenTable {
+export function createTableOpener(settings: Settings['tables'], credential: TokenCredential): OpenTable {
   return (name) => {
     if ('accountUrl' in settings)
-      return tableOver(new TableClient(settings.accountUrl, name, credential, sdkOptions), false);
+      return createTable(new TableClient(settings.accountUrl, name, credential, sdkOptions), false);
     const { connectionString } = settings;
     const allowInsecureConnection = /=http:\/\/|Protocol=http;|UseDevelopmentStorage=true/i.test(connectionString);
-    return tableOver(
+    return createTable(
       TableClient.fromConnectionString(connectionString, name, { ...sdkOptions, allowInsecureConnection }),
       true,
     );
   };
 }
 
-function tableOver(client: TableClient, createWhenMissing: boolean): Table {
+function createTable(client: TableClient, createWhenMissing: boolean): Table {
   let created: Promise<void> | undefined;
   const ready = async (abortSignal: AbortSignal): Promise<void> => {
     created ??= client.createTable({ abortSignal }).catch((fault: unknown) => {
@@ -63,12 +63,12 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
 
   const run = async <Value>(what: string, work: (abortSignal: AbortSignal) => Promise<Value>): Promise<Value> => {
     try {
-      return await within(operationMs, what, async (abortSignal) => {
+      return await withAbortTimeout(operationMs, what, async (abortSignal) => {
         if (createWhenMissing) await ready(abortSignal);
         return work(abortSignal);
       });
     } catch (cause) {
-      if (isTableGone(cause)) created = undefined;
+      if (isTableMissing(cause)) created = undefined;
       throw new Problem('unavailable', 'The state of this service could not be reached.', {
         retryAfterSeconds: 5,
         cause,
@@ -83,7 +83,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
       try {
         return await work(abortSignal);
       } catch (fault) {
-        if ([404, 409, 412].includes(statusOf(fault)) && !isTableGone(fault)) return 'conflict';
+        if ([404, 409, 412].includes(statusOf(fault)) && !isTableMissing(fault)) return 'conflict';
         throw fault;
       }
     });
@@ -94,7 +94,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
         try {
           return (await client.getEntity(partitionKey, rowKey, { abortSignal })) as Row;
         } catch (fault) {
-          if (statusOf(fault) === 404 && !isTableGone(fault)) return undefined;
+          if (statusOf(fault) === 404 && !isTableMissing(fault)) return undefined;
           throw fault;
         }
       }),
@@ -116,7 +116,7 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
           await client.deleteEntity(partitionKey, rowKey, { abortSignal });
           return true;
         } catch (fault) {
-          if (statusOf(fault) === 404 && !isTableGone(fault)) return false;
+          if (statusOf(fault) === 404 && !isTableMissing(fault)) return false;
           throw fault;
         }
       }),
@@ -132,8 +132,8 @@ function tableOver(client: TableClient, createWhenMissing: boolean): Table {
   };
 }
 
-/** A table that is not there says nothing of its rows. */
-function isTableGone(fault: unknown): boolean {
+/** If the table is missing, a 404 says nothing about the row. */
+function isTableMissing(fault: unknown): boolean {
   const { code, details } = (fault ?? {}) as { code?: string; details?: { odataError?: { code?: string } } };
   return /^Table(NotFound|BeingDeleted)$/.test(code ?? details?.odataError?.code ?? '');
 }

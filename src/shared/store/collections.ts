@@ -1,18 +1,8 @@
 import * as z from 'zod';
-import type { Call } from '../lib/callContext.ts';
-import { idempotentRule, readRule } from './retry.ts';
-import type { SendToStore, StoreAnswer } from './transport.ts';
-
-/** A user's key, with the service's own token. */
-export interface UserAuthorization {
-  key: string;
-  serviceToken: string;
-}
-
-/** As whom the Store is asked: a user's key with the service's token, or a delegated X-token, which says user and sandbox itself. */
-export type StoreAuthorization =
-  | UserAuthorization
-  | { xToken: { userHash: string; token: string; signature?: string | undefined } };
+import type { CallContext } from '../lib/callContext.ts';
+import type { AskStore, StoreCaller } from './authorize.ts';
+import { readAllPages } from './paging.ts';
+import { idempotentRetryPolicy, readRetryPolicy } from './retry.ts';
 
 export interface ProductSku {
   productId: string;
@@ -29,6 +19,15 @@ export interface EntitlementsRequest {
   market?: string;
   entitlementFilters?: string[];
   expandSatisfyingItems?: boolean;
+}
+
+/** One consume (store-api.md 2.4). The same request again never consumes twice: it must be the same to the letter. */
+export interface ConsumeRequest {
+  productId: string;
+  trackingId: string;
+  /** Absent for a developer-managed product, which refuses any value. */
+  removeQuantity?: number;
+  sandbox: string;
 }
 
 const text = z.string().nullish();
@@ -56,80 +55,7 @@ const item = z.looseObject({
 });
 export type StoreItem = z.infer<typeof item>;
 
-const page = z.looseObject({ items: z.array(item), continuationToken: text });
-export type StorePage = z.infer<typeof page>;
-
-const endpoints = {
-  v9: { path: '/v9.0/collections/publisherQuery', maxPageSize: 200, operation: 'publisherQuery' },
-  v8: { path: '/v8.0/collections/b2bLicensePreview', maxPageSize: 100, operation: 'b2bLicensePreview' },
-} as const;
-
-export interface CollectionsApi {
-  /** One page. The follow-up is the same request with the token of the page before. @throws StoreSilence */
-  entitlements(
-    call: Call,
-    authorization: StoreAuthorization,
-    request: EntitlementsRequest,
-    continuationToken: string | undefined,
-  ): Promise<StoreAnswer>;
-  /** @throws StoreSilence: it may have been consumed */
-  consume(call: Call, authorization: StoreAuthorization, request: ConsumeRequest): Promise<StoreAnswer>;
-}
-
-export function collectionsApi(send: SendToStore, url: string): CollectionsApi {
-  return {
-    entitlements(call, authorization, request, continuationToken) {
-      const { path, maxPageSize, operation } = endpoints[request.api];
-      return send(call, {
-        operation,
-        url: `${url}${path}`,
-        headers: authorizationHeaders(authorization),
-        body: {
-          ...('key' in authorization && {
-            beneficiaries: [beneficiary(authorization.key)],
-            ...(request.sandbox !== 'RETAIL' && { sbx: request.sandbox }),
-          }),
-          productSkuIds: request.products,
-          validityType: request.validity,
-          excludeDuplicates: request.excludeDuplicates,
-          maxPageSize,
-          ...(request.api === 'v8' && {
-            market: request.market,
-            expandSatisfyingItems: request.expandSatisfyingItems,
-            ...(request.entitlementFilters && { entitlementFilters: request.entitlementFilters }),
-          }),
-          ...(continuationToken !== undefined && { continuationToken }),
-        },
-        retry: readRule,
-      });
-    },
-    consume(call, authorization, { sandbox, ...request }) {
-      return send(call, {
-        operation: 'consume',
-        url: `${url}/v8.0/collections/consume`,
-        headers: authorizationHeaders(authorization),
-        body: {
-          ...('key' in authorization && {
-            beneficiary: beneficiary(authorization.key),
-            ...(sandbox !== 'RETAIL' && { sbx: sandbox }),
-          }),
-          ...request,
-          includeOrderIds: true,
-        },
-        retry: idempotentRule,
-      });
-    },
-  };
-}
-
-/** One consume (store-api.md 2.4). The same request again never consumes twice: it must be the same to the letter. */
-export interface ConsumeRequest {
-  productId: string;
-  trackingId: string;
-  /** Absent for a developer-managed product, which refuses any value. */
-  removeQuantity?: number;
-  sandbox: string;
-}
+const page = z.looseObject({ items: z.array(item).nullish(), continuationToken: text });
 
 const consumed = z.looseObject({
   newQuantity: z.number().int(),
@@ -145,20 +71,67 @@ const consumed = z.looseObject({
 });
 export type Consumed = z.infer<typeof consumed>;
 
-/** @throws ZodError that names the field which is not as documented */
-export function consumedOf(answer: StoreAnswer): Consumed {
-  return consumed.parse(answer.body);
+const endpoints = {
+  v9: { path: '/v9.0/collections/publisherQuery', maxPageSize: 200, operation: 'publisherQuery' },
+  v8: { path: '/v8.0/collections/b2bLicensePreview', maxPageSize: 100, operation: 'b2bLicensePreview' },
+} as const;
+
+/** Ends a list that never ends; 100 products are far from filling so many pages. */
+const pageLimit = 1000;
+
+export interface CollectionsApi {
+  /** Every page. @throws StoreRefusedError, StoreNoResponseError, Problem */
+  queryEntitlements(call: CallContext, caller: StoreCaller, request: EntitlementsRequest): Promise<StoreItem[]>;
+  /** @throws StoreRefusedError; StoreNoResponseError: it may have been consumed; Problem of the identity */
+  consume(call: CallContext, caller: StoreCaller, request: ConsumeRequest): Promise<Consumed>;
 }
 
-/** @throws ZodError that names the field which is not as documented */
-export function pageOf(answer: StoreAnswer): StorePage {
-  return page.parse(answer.body);
+export function createCollectionsApi(ask: AskStore, url: string): CollectionsApi {
+  return {
+    queryEntitlements(call, caller, request) {
+      const { path, maxPageSize, operation } = endpoints[request.api];
+      return readAllPages(pageLimit, (continuationToken) =>
+        ask(call, caller, {
+          operation,
+          url: `${url}${path}`,
+          retry: readRetryPolicy,
+          schema: page,
+          body: (key) => ({
+            ...(key !== undefined && { beneficiaries: [beneficiary(key)], ...sandboxMember(request.sandbox) }),
+            productSkuIds: request.products,
+            validityType: request.validity,
+            excludeDuplicates: request.excludeDuplicates,
+            maxPageSize,
+            ...(request.api === 'v8' && v8Members(request)),
+            continuationToken,
+          }),
+        }),
+      );
+    },
+    async consume(call, caller, { sandbox, ...request }) {
+      const { value } = await ask(call, caller, {
+        operation: 'consume',
+        url: `${url}/v8.0/collections/consume`,
+        retry: idempotentRetryPolicy,
+        schema: consumed,
+        body: (key) => ({
+          ...(key !== undefined && { beneficiary: beneficiary(key), ...sandboxMember(sandbox) }),
+          ...request,
+          includeOrderIds: true,
+        }),
+      });
+      return value;
+    },
+  };
 }
 
-export function authorizationHeaders(authorization: StoreAuthorization): Record<string, string> {
-  if ('key' in authorization) return { authorization: `Bearer ${authorization.serviceToken}` };
-  const { userHash, token, signature } = authorization.xToken;
-  return { authorization: `XBL3.0 x=${userHash};${token}`, ...(signature !== undefined && { signature }) };
+function v8Members({ market, expandSatisfyingItems, entitlementFilters }: EntitlementsRequest): object {
+  return { market, expandSatisfyingItems, entitlementFilters };
+}
+
+/** RETAIL is what the Store assumes. */
+export function sandboxMember(sandbox: string): { sbx?: string } {
+  return sandbox === 'RETAIL' ? {} : { sbx: sandbox };
 }
 
 function beneficiary(key: string) {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { Problem, type StoreStatement } from '../contract/problems.ts';
+import { Problem, type StoreErrorInfo } from '../contract/problems.ts';
 import { scrub } from '../lib/log.ts';
-import type { StoreAnswer } from './transport.ts';
+import { defaultOutageSeconds, type StoreResponse } from './response.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
 
@@ -17,18 +17,17 @@ const errorBody = z.looseObject({
 });
 
 const defaultThrottleSeconds = 30;
-const defaultOutageSeconds = 5;
 const longestText = 300;
 
-export function statementOf(status: number, headers: Headers, body: unknown): StoreStatement {
+export function storeErrorInfo(status: number, headers: Headers, body: unknown): StoreErrorInfo {
   const parsed = errorBody.safeParse(body);
   const error = parsed.success ? parsed.data : undefined;
   return {
     status,
-    code: shown(error?.innererror?.code ?? error?.code),
-    message: shown(error?.innererror?.message ?? error?.message),
-    correlationId: shown(header(headers, 'ms-correlationid')),
-    cv: shown(header(headers, 'ms-cv')),
+    code: presentable(error?.innererror?.code ?? error?.code),
+    message: presentable(error?.innererror?.message ?? error?.message),
+    correlationId: presentable(header(headers, 'ms-correlationid')),
+    cv: presentable(header(headers, 'ms-cv')),
   };
 }
 
@@ -37,25 +36,25 @@ export function retryAfterOf(headers: Headers, now = Date.now()): number | null 
   const value = header(headers, 'retry-after')?.trim();
   if (!value) return null;
   if (/^\d{1,9}$/.test(value)) return Number(value);
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - now) / 1000));
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? null : Math.max(0, Math.ceil((date - now) / 1000));
 }
 
-/** What a 401 says about whose token is bad (store-api.md 2.5). */
-export type AuthFault = 'key' | 'service' | 'open';
+/** Whose token a refusal is about (store-api.md 2.5). */
+export type AuthFault = 'key' | 'service' | 'undecided';
 
-/** Codes are capitalised differently at times. Null: no word about authentication. */
-export function authFaultOf(answer: StoreAnswer): AuthFault | null {
-  switch (answer.statement.code?.toLowerCase()) {
+/** Codes are capitalised differently at times. Null: the refusal is not about authentication. */
+export function authFaultOf(response: StoreResponse): AuthFault | null {
+  switch (response.error.code?.toLowerCase()) {
     case 'authenticationfailure':
-      return namesUserKey(answer.body) ? 'key' : 'open';
+      return namesUserKey(response.body) ? 'key' : 'undecided';
     case 'authenticationtokeninvalid':
-      return 'open';
+      return 'undecided';
     case 'partneraadticketrequired':
     case 'inconsistentclientid':
       return 'service';
     default:
-      return answer.status === 401 ? 'open' : null;
+      return response.status === 401 ? 'undecided' : null;
   }
 }
 
@@ -67,30 +66,46 @@ function namesUserKey(body: unknown): boolean {
   );
 }
 
-/** Whether this is a refusal in the Store's own words, not a page of some gateway. */
-export function isStatedRefusal(answer: StoreAnswer): boolean {
-  return answer.status >= 400 && answer.status < 500 && errorBody.safeParse(answer.body).success;
+/** Whether the Store itself refuses, with its error body; a gateway's page is no refusal. */
+export function isStoreRefusal(response: StoreResponse): boolean {
+  return response.status >= 400 && response.status < 500 && errorBody.safeParse(response.body).success;
 }
 
-/** What a read that was not answered with 200 comes to for the caller (http-api.md 1). */
-export function readProblem(answer: StoreAnswer): Problem {
-  const store = answer.statement;
-  if (answer.status === 429) {
+/** What a response other than 200 comes to for the caller of a read (http-api.md 1). */
+export function problemFromResponse(response: StoreResponse): Problem {
+  const store = response.error;
+  if (response.status === 429) {
     return new Problem('store_throttled', 'The Store limits the rate of this user\u2019s calls.', {
-      retryAfterSeconds: answer.retryAfterSeconds ?? defaultThrottleSeconds,
+      retryAfterSeconds: response.retryAfterSeconds ?? defaultThrottleSeconds,
       store,
     });
   }
-  if (authFaultOf(answer) !== null) {
+  if (authFaultOf(response) !== null) {
     return new Problem('store_unauthorized', 'The Store refuses the identity of this service.', { store });
   }
-  if (isStatedRefusal(answer))
+  if (isStoreRefusal(response)) {
     return new Problem('store_rejected', 'The Store refused the request for good.', { store });
-  return storeUnavailable({ store, retryAfterSeconds: answer.retryAfterSeconds });
+  }
+  return storeUnavailable({ store, retryAfterSeconds: response.retryAfterSeconds });
+}
+
+/** The same for a call with an X-token (store-api.md 1.4). */
+export function problemFromXTokenResponse(response: StoreResponse): Problem {
+  const store = response.error;
+  if (response.status === 401) {
+    return new Problem('x_token_expired', 'The X-token has expired; get a new one from the player\u2019s client.', {
+      store,
+    });
+  }
+  if (response.status === 403) {
+    const detail = 'The X-token is for another sandbox or relying party (http://licensing.xboxlive.com).';
+    return new Problem('xbox_rejected', detail, { store });
+  }
+  return problemFromResponse(response);
 }
 
 export function storeUnavailable(
-  about: { store?: StoreStatement; retryAfterSeconds?: number | null; cause?: unknown } = {},
+  about: { store?: StoreErrorInfo; retryAfterSeconds?: number | null; cause?: unknown } = {},
 ): Problem {
   return new Problem('store_unavailable', 'The Store gave no usable answer.', {
     ...about,
@@ -103,6 +118,6 @@ function header(headers: Headers, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-function shown(text: string | undefined): string | null {
+function presentable(text: string | undefined): string | null {
   return text === undefined ? null : scrub(text).slice(0, longestText);
 }

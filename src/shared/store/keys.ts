@@ -1,33 +1,36 @@
 import * as z from 'zod';
 import type { KeyKind } from '../identity/storeId.ts';
-import type { Call } from '../lib/callContext.ts';
-import { readRule } from './retry.ts';
-import type { SendToStore, StoreAnswer } from './transport.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import { problemFromResponse } from './errors.ts';
+import { StoreNoResponseError, StoreRefusedError } from './response.ts';
+import { readRetryPolicy } from './retry.ts';
+import type { SendToStore } from './transport.ts';
 
 const renewed = z.looseObject({ key: z.string().min(1) });
 
 export interface KeysApi {
-  /** Renews a key at the configured host of its kind, wherever the key itself points (store-api.md 1.2, 1.3). @throws StoreSilence */
-  renew(
-    call: Call,
-    kind: KeyKind,
-    key: string,
-    serviceToken: string,
-  ): Promise<{ key: string } | { refusal: StoreAnswer }>;
+  /**
+   * Renews a key at the configured host of its kind, wherever the key itself points (store-api.md 1.2, 1.3).
+   * @throws StoreRefusedError, StoreNoResponseError
+   */
+  renew(call: CallContext, kind: KeyKind, key: string, serviceToken: string): Promise<string>;
 }
 
-export function keysApi(send: SendToStore, urls: Record<KeyKind, string>): KeysApi {
+export function createKeysApi(send: SendToStore, urls: Record<KeyKind, string>): KeysApi {
   return {
     async renew(call, kind, key, serviceToken) {
-      const answer = await send(call, {
-        operation: `renew.${kind}`,
+      const operation = `renew.${kind}`;
+      const response = await send(call, {
+        operation,
         url: `${urls[kind]}/v6.0/b2b/keys/renew`,
         body: { serviceTicket: serviceToken, key },
         // A renewal that is sent twice makes two keys, both good.
-        retry: readRule,
+        retry: readRetryPolicy,
       });
-      const parsed = renewed.safeParse(answer.body);
-      return answer.status === 200 && parsed.success ? { key: parsed.data.key } : { refusal: answer };
+      if (response.status !== 200) throw new StoreRefusedError(operation, response, problemFromResponse(response));
+      const parsed = renewed.safeParse(response.body);
+      if (!parsed.success) throw new StoreNoResponseError(new Error('a renewal without a key'));
+      return parsed.data.key;
     },
   };
 }

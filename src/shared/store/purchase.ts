@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import type { Call } from '../lib/callContext.ts';
-import type { UserAuthorization } from './collections.ts';
-import { idempotentRule, readRule } from './retry.ts';
-import type { SendToStore, StoreAnswer } from './transport.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { AskStore, StoreResult, UserKey } from './authorize.ts';
+import { sandboxMember } from './collections.ts';
+import { readAllPages } from './paging.ts';
+import { idempotentRetryPolicy, readRetryPolicy } from './retry.ts';
 
 /** A free product for a user (store-api.md 3.1). `orderId` is the caller's, unique for the user. */
 export interface GrantRequest {
@@ -34,74 +35,63 @@ const granted = z.looseObject({
 });
 export type Granted = z.infer<typeof granted>;
 
-const ordersPage = z.looseObject({
-  items: z.array(
+const order = z.looseObject({
+  orderId: z.string().min(1),
+  orderPurchasedDate: text,
+  orderLineItems: z.array(
     z.looseObject({
-      orderId: z.string().min(1),
-      orderPurchasedDate: text,
-      orderLineItems: z.array(
-        z.looseObject({
-          lineItemId: z.string().min(1),
-          lineItemState: z.string(),
-          productId: z.string(),
-          quantity: z.number().int().nullish(),
-        }),
-      ),
+      lineItemId: z.string().min(1),
+      lineItemState: z.string(),
+      productId: z.string(),
+      quantity: z.number().int().nullish(),
     }),
   ),
-  continuationToken: text,
 });
-export type OrdersPage = z.infer<typeof ordersPage>;
+export type StoreOrder = z.infer<typeof order>;
+
+const ordersPage = z.looseObject({ items: z.array(order).nullish(), continuationToken: text });
+
+/** Ends a list that never ends: 90 days of purchases are far from filling so many pages. */
+const pageLimit = 200;
 
 /** Purchase takes no X-tokens (store-api.md 1.4). */
 export interface PurchaseApi {
-  /** @throws StoreSilence: it may have been granted */
-  grant(call: Call, authorization: UserAuthorization, request: GrantRequest): Promise<StoreAnswer>;
-  /** One page of the consumable purchases of the last 90 days (store-api.md 3.2). @throws StoreSilence */
-  orders(
-    call: Call,
-    authorization: UserAuthorization,
+  /** @throws StoreRefusedError; StoreNoResponseError: it may have been granted; Problem of the identity */
+  grant(call: CallContext, userKey: UserKey, request: GrantRequest): Promise<StoreResult<Granted>>;
+  /** The consumable purchases of the last 90 days, every page (store-api.md 3.2). @throws StoreRefusedError, StoreNoResponseError, Problem */
+  queryOrders(
+    call: CallContext,
+    userKey: UserKey,
     request: { states: LineItemState[]; sandbox: string },
-    continuationToken: string | undefined,
-  ): Promise<StoreAnswer>;
+  ): Promise<StoreOrder[]>;
 }
 
-export function purchaseApi(send: SendToStore, url: string): PurchaseApi {
-  const post = (
-    call: Call,
-    { key, serviceToken }: UserAuthorization,
-    { sandbox, ...body }: { sandbox: string },
-    how: { operation: string; path: string; retry: typeof readRule },
-  ): Promise<StoreAnswer> =>
-    send(call, {
-      ...{ operation: how.operation, url: `${url}${how.path}`, retry: how.retry },
-      headers: { authorization: `Bearer ${serviceToken}` },
-      body: { b2bKey: key, ...body, ...(sandbox !== 'RETAIL' && { sbx: sandbox }) },
-    });
+export function createPurchaseApi(ask: AskStore, url: string): PurchaseApi {
   return {
-    grant: (call, authorization, request) =>
-      post(call, authorization, request, { operation: 'grant', path: '/v7.0/purchases/grant', retry: idempotentRule }),
-    orders: (call, authorization, { states, sandbox }, continuationToken) => {
-      const request = {
-        lineItemStateFilter: states,
-        sandbox,
-        ...(continuationToken !== undefined && { continuationToken }),
-      };
-      return post(call, authorization, request, {
-        operation: 'ordersQuery',
-        path: '/v8.0/b2b/orders/query',
-        retry: readRule,
+    grant(call, userKey, { sandbox, ...request }) {
+      return ask(call, userKey, {
+        operation: 'grant',
+        url: `${url}/v7.0/purchases/grant`,
+        retry: idempotentRetryPolicy,
+        schema: granted,
+        body: (b2bKey) => ({ b2bKey, ...request, ...sandboxMember(sandbox) }),
       });
     },
+    queryOrders(call, userKey, { states, sandbox }) {
+      return readAllPages(pageLimit, (continuationToken) =>
+        ask(call, userKey, {
+          operation: 'ordersQuery',
+          url: `${url}/v8.0/b2b/orders/query`,
+          retry: readRetryPolicy,
+          schema: ordersPage,
+          body: (b2bKey) => ({
+            b2bKey,
+            lineItemStateFilter: states,
+            continuationToken,
+            ...sandboxMember(sandbox),
+          }),
+        }),
+      );
+    },
   };
-}
-
-/** @throws ZodError that names the field which is not as documented */
-export function grantedOf(answer: StoreAnswer): Granted {
-  return granted.parse(answer.body);
-}
-
-/** @throws ZodError that names the field which is not as documented */
-export function ordersPageOf(answer: StoreAnswer): OrdersPage {
-  return ordersPage.parse(answer.body);
 }

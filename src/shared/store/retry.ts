@@ -1,31 +1,31 @@
-/** What of an operation may be sent again, declared per operation, never by method (design.md 3). */
-export interface RetryRule {
+/** When an operation may be sent again; declared per operation, never by method (architecture.md 3). */
+export interface RetryPolicy {
   /** At most so many attempts in all. */
   attempts: number;
   /** No readable answer, and 5xx: the Store may have acted. */
-  afterSilence: boolean;
+  onNoResponse: boolean;
   /** 429: the Store has not acted. */
-  afterThrottling: boolean;
+  onThrottling: boolean;
 }
 
 /** For calls that change nothing: an answer after three failures in a row is still worth having. */
-export const readRule: RetryRule = { attempts: 4, afterSilence: true, afterThrottling: true };
+export const readRetryPolicy: RetryPolicy = { attempts: 4, onNoResponse: true, onThrottling: true };
 
 /**
- * For changes that carry a persisted id: once more at once, since an answer that was lost is most often there the second time. The
- * rest is the recovery timer's; a 429 too, which the caller need not wait for.
+ * For changes that carry a persisted id: once more at once, since a lost answer mostly comes the second time. Later attempts are the
+ * recovery timer's; so is a 429, which the caller need not wait for.
  */
-export const idempotentRule: RetryRule = { attempts: 2, afterSilence: true, afterThrottling: false };
+export const idempotentRetryPolicy: RetryPolicy = { attempts: 2, onNoResponse: true, onThrottling: false };
 
-/** A `Retry-After` up to this long is waited out, a longer one is the caller's to keep (http-api.md 1). */
+/** A `Retry-After` up to this long is waited out; a longer one is passed on to the caller (http-api.md 1). */
 const longestWaitMs = 5000;
 const baseMs = 200;
-/** What an answer still needs after the wait: else the caller is better told now. */
+/** A wait that leaves less time than this for the answer is not worth it. */
 const leastWorkMs = 1000;
 
-export function retriable(outcome: number | 'silence', rule: RetryRule): boolean {
-  if (outcome === 429) return rule.afterThrottling;
-  if (outcome === 'silence' || outcome === 408 || outcome >= 500) return rule.afterSilence;
+export function isRetriable(outcome: number | 'noResponse', policy: RetryPolicy): boolean {
+  if (outcome === 429) return policy.onThrottling;
+  if (outcome === 'noResponse' || outcome === 408 || outcome >= 500) return policy.onNoResponse;
   return false;
 }
 
@@ -35,6 +35,6 @@ export function backoffMs(attempts: number, retryAfterMs: number | null, random:
   return Math.max(pause, retryAfterMs ?? 0);
 }
 
-export function canWait(waitMs: number, leftMs: number): boolean {
-  return waitMs <= longestWaitMs && waitMs + leastWorkMs <= leftMs;
+export function canWait(waitMs: number, remainingMs: number): boolean {
+  return waitMs <= longestWaitMs && waitMs + leastWorkMs <= remainingMs;
 }

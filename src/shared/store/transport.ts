@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { Agent, type Dispatcher, request } from 'undici';
-import type { StoreStatement } from '../contract/problems.ts';
-import type { Call, Clock } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 import { faultFields } from '../lib/log.ts';
-import { retryAfterOf, statementOf } from './errors.ts';
-import { backoffMs, canWait, type RetryRule, retriable } from './retry.ts';
+import { retryAfterOf, storeErrorInfo } from './errors.ts';
+import { StoreNoResponseError, type StoreResponse } from './response.ts';
+import { backoffMs, canWait, isRetriable, type RetryPolicy } from './retry.ts';
 
-const answerLimit = 8 * 1024 * 1024;
+const responseLimit = 8 * 1024 * 1024;
 /** Well above the slowest answers of the Store, well below what a caller waits for. */
 const attemptTimeoutMs = 10_000;
 
@@ -17,26 +18,11 @@ export interface StoreRequest {
   /** `Authorization` and, with an X-token, `Signature`. */
   headers?: Record<string, string>;
   body: unknown;
-  retry: RetryRule;
+  retry: RetryPolicy;
 }
 
-/** Whatever status the Store answered with. */
-export interface StoreAnswer {
-  status: number;
-  /** Parsed JSON; undefined if the body is no JSON. */
-  body: unknown;
-  retryAfterSeconds: number | null;
-  /** What it said, fit to be shown and logged. */
-  statement: StoreStatement;
-}
-
-/** No answer, or none that could be read: what was asked may or may not have happened. */
-export class StoreSilence extends Error {
-  override readonly name = 'StoreSilence';
-}
-
-/** Sends one request, with the retries that its operation declares. @throws StoreSilence */
-export type SendToStore = (call: Call, request: StoreRequest) => Promise<StoreAnswer>;
+/** Sends one request, with the retries that its operation declares. @throws StoreNoResponseError */
+export type SendToStore = (call: CallContext, request: StoreRequest) => Promise<StoreResponse>;
 
 export interface TransportOptions {
   clock: Clock;
@@ -46,71 +32,75 @@ export interface TransportOptions {
 }
 
 /** The connections to the Store; trusting other authorities than the system's is for tests. */
-export function storeAgent(ca?: string): Agent {
+export function createStoreAgent(ca?: string): Agent {
   return new Agent({
     connections: 100,
-    maxResponseSize: answerLimit,
+    maxResponseSize: responseLimit,
     connect: { timeout: 5000, ...(ca !== undefined && { ca }) },
   });
 }
 
 /** The only place that sends a request to the Microsoft Store: no redirects, a deadline that covers the body, a cap on its size. */
-export function storeTransport(options: TransportOptions): SendToStore {
+export function createStoreTransport(options: TransportOptions): SendToStore {
   const { clock, random = Math.random } = options;
-  const dispatcher = options.dispatcher ?? storeAgent();
-  const longestAttempt = options.attemptTimeoutMs ?? attemptTimeoutMs;
-
-  const attempt = async (call: Call, { operation, url, headers, body }: StoreRequest): Promise<StoreAnswer> => {
-    // undici takes an emitter too, which costs a tenth of an AbortController.
-    const signal = new EventEmitter();
-    const timer = setTimeout(
-      () => signal.emit('abort'),
-      Math.max(1, Math.min(longestAttempt, call.deadline - clock.now())),
-    );
-    try {
-      const answer = await request(url, {
-        dispatcher,
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
-        body: JSON.stringify(body),
-        signal,
-      });
-      return readable(answer.statusCode, answer.headers, await answer.body.text());
-    } catch (cause) {
-      throw cause instanceof StoreSilence ? cause : new StoreSilence(`${operation}: no readable answer`, { cause });
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const dispatcher = options.dispatcher ?? createStoreAgent();
+  const longestAttemptMs = options.attemptTimeoutMs ?? attemptTimeoutMs;
 
   return async (call, storeRequest) => {
     for (let attempts = 1; ; attempts += 1) {
-      const outcome = await attempt(call, storeRequest).catch((silence: StoreSilence) => silence);
+      const timeoutMs = Math.max(1, Math.min(longestAttemptMs, call.deadline - clock.now()));
+      const outcome = await sendOnce(dispatcher, storeRequest, timeoutMs);
       logAttempt(call, storeRequest.operation, attempts, outcome);
+      const noResponse = outcome instanceof StoreNoResponseError;
       const wait = backoffMs(attempts, retryAfterMs(outcome), random());
       const again =
         attempts < storeRequest.retry.attempts &&
-        retriable(outcome instanceof StoreSilence ? 'silence' : outcome.status, storeRequest.retry) &&
+        isRetriable(noResponse ? 'noResponse' : outcome.status, storeRequest.retry) &&
         canWait(wait, call.deadline - clock.now());
       if (again) await clock.sleep(wait);
-      else if (outcome instanceof StoreSilence) throw outcome;
+      else if (noResponse) throw outcome;
       else return outcome;
     }
   };
 }
 
-function retryAfterMs(outcome: StoreAnswer | StoreSilence): number | null {
-  if (outcome instanceof StoreSilence || outcome.retryAfterSeconds === null) return null;
+async function sendOnce(
+  dispatcher: Dispatcher,
+  { operation, url, headers, body }: StoreRequest,
+  timeoutMs: number,
+): Promise<StoreResponse | StoreNoResponseError> {
+  // undici takes an emitter as well, at a tenth of the cost of an AbortController.
+  const signal = new EventEmitter();
+  const timer = setTimeout(() => signal.emit('abort'), timeoutMs);
+  try {
+    const response = await request(url, {
+      dispatcher,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+      body: JSON.stringify(body),
+      signal,
+    });
+    return readResponse(response.statusCode, response.headers, await response.body.text());
+  } catch (cause) {
+    return new StoreNoResponseError(new Error(`${operation}: no readable answer`, { cause }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function retryAfterMs(outcome: StoreResponse | StoreNoResponseError): number | null {
+  if (outcome instanceof StoreNoResponseError || outcome.retryAfterSeconds === null) return null;
   return outcome.retryAfterSeconds * 1000;
 }
 
-function readable(status: number, headers: Dispatcher.ResponseData['headers'], text: string): StoreAnswer {
-  const body = jsonOf(text);
-  if (status === 200 && body === undefined) throw new StoreSilence('answered 200 without JSON');
-  return { status, body, retryAfterSeconds: retryAfterOf(headers), statement: statementOf(status, headers, body) };
+/** @throws Error for a 200 without JSON */
+function readResponse(status: number, headers: Dispatcher.ResponseData['headers'], text: string): StoreResponse {
+  const body = parseJson(text);
+  if (status === 200 && body === undefined) throw new Error('answered 200 without JSON');
+  return { status, body, retryAfterSeconds: retryAfterOf(headers), error: storeErrorInfo(status, headers, body) };
 }
 
-function jsonOf(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -119,11 +109,16 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function logAttempt(call: Call, operation: string, attempts: number, outcome: StoreAnswer | StoreSilence): void {
-  if (outcome instanceof StoreSilence) {
-    call.log('warn', 'store.silence', { operation, attempts, ...faultFields(outcome) });
+function logAttempt(
+  call: CallContext,
+  operation: string,
+  attempts: number,
+  outcome: StoreResponse | StoreNoResponseError,
+): void {
+  if (outcome instanceof StoreNoResponseError) {
+    call.log('warn', 'store.noResponse', { operation, attempts, ...faultFields(outcome.cause) });
   } else if (outcome.status !== 200) {
-    const { code, correlationId, cv } = outcome.statement;
+    const { code, correlationId, cv } = outcome.error;
     call.log('warn', 'store.refusal', {
       operation,
       attempts,

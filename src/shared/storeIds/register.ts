@@ -1,16 +1,19 @@
 import { Problem } from '../contract/problems.ts';
 import type { KeyInfo, RegisteredStoreIds, StoreIdsOfUser, StoreIdsRegistration } from '../contract/storeIds.ts';
+import type { OnKeysRegistered } from '../fulfilment/keysRegistered.ts';
 import type { KeyCipher } from '../identity/cipher.ts';
 import { decodeStoreId, type KeyKind, keyState, renewAfter, type StoreIdClaims } from '../identity/storeId.ts';
-import type { Call, Clock } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { StoredStoreId, StoreIdRow, StoreIdsTable } from '../state/storeIds.ts';
+import { updateWithRetry } from '../state/updateWithRetry.ts';
 import { type Renewals, storeIdExpired } from './renew.ts';
 
 export interface StoreIds {
   /** Checks, renews what has expired, and stores all or nothing. @throws Problem */
-  register(call: Call, userId: string, body: StoreIdsRegistration): Promise<RegisteredStoreIds>;
+  register(call: CallContext, userId: string, body: StoreIdsRegistration): Promise<RegisteredStoreIds>;
   list(userId: string): Promise<StoreIdsOfUser>;
-  forget(userId: string): Promise<void>;
+  remove(userId: string): Promise<void>;
 }
 
 export interface StoreIdsParts {
@@ -19,10 +22,10 @@ export interface StoreIdsParts {
   cipher: KeyCipher;
   table: StoreIdsTable;
   renewals: Renewals;
-  /** A user has new keys: what waited for them can go on. Never fails. */
-  keyIsBack: (call: Call, userId: string, kinds: KeyKind[]) => Promise<void>;
+  onKeysRegistered: OnKeysRegistered;
 }
 
+/** A key of the request, with what it claims. */
 interface Candidate {
   kind: KeyKind;
   key: string;
@@ -32,74 +35,104 @@ interface Candidate {
 const writeRounds = 12;
 const longestPauseMs = 150;
 
-export function storeIds({ clientId, clock, cipher, table, renewals, keyIsBack }: StoreIdsParts): StoreIds {
-  const living = async (call: Call, userId: string, account: string, candidate: Candidate): Promise<Candidate> => {
-    if (clock.now() < candidate.claims.expiresAt) return candidate;
-    const renewal = await renewals.ask(call, { userId, account, kind: candidate.kind }, candidate.key);
-    if (renewal.outcome === 'dead') throw storeIdExpired(candidate.kind);
-    if (renewal.outcome === 'later') throw renewal.problem;
-    return { ...candidate, key: renewal.key, claims: renewal.claims };
-  };
-
-  const rowsOf = async (userId: string, account: string): Promise<StoredStoreId[]> =>
-    (await table.ofUser(userId)).filter((row) => row.account === account);
-
+export function createStoreIds(parts: StoreIdsParts): StoreIds {
+  const { clock, table, onKeysRegistered } = parts;
   return {
-    async register(call, userId, { account, collectionsId, purchaseId, delegationToken }) {
-      if (delegationToken !== undefined) throw noPartnerCertificate();
-      const given: [KeyKind, string | undefined][] = [
-        ['collections', collectionsId],
-        ['purchase', purchaseId],
-      ];
-      const decoded = given.flatMap(([kind, key]) =>
-        key === undefined
-          ? []
-          : [{ kind, key, claims: decodeStoreId(key, { kind, clientId, userId, now: clock.now() }) }],
-      );
-      let stored = await rowsOf(userId, account);
-      const newer = decoded.filter(({ kind, claims }) => replaces(claims, ofKind(stored, kind)));
-      const candidates = await Promise.all(newer.map((one) => living(call, userId, account, one)));
-      const sealed = await Promise.all(
-        candidates.map(async ({ kind, key, claims }): Promise<StoreIdRow> => {
-          const owner = { userId, account, kind };
-          return { ...owner, ...(await cipher.seal(key, owner, call.log)), ...claims, unrenewable: false };
-        }),
-      );
-      for (let round = 0; round < writeRounds; round += 1) {
-        const wins = sealed.filter((row) => replaces(row, ofKind(stored, row.kind)));
-        const writes = wins.map((row) => ({ ...row, ...etagOf(ofKind(stored, row.kind)) }));
-        if (writes.length === 0 || (await table.put(writes)) !== 'conflict') {
-          await keyIsBack(
-            call,
-            userId,
-            wins.map(({ kind }) => kind),
-          );
-          const kept = stored.filter((row) => !wins.some(({ kind }) => kind === row.kind));
-          return { userId, account, ...infoByKind([...kept, ...wins], clock.now()) };
-        }
-        await clock.sleep(Math.random() * longestPauseMs);
-        stored = await rowsOf(userId, account);
-      }
-      throw new Problem('unavailable', 'The keys of this user are being changed by others.', { retryAfterSeconds: 1 });
+    async register(call, userId, body) {
+      if (body.delegationToken !== undefined) throw noPartnerCertificate();
+      const { account } = body;
+      const stored = await rowsOfAccount(table, userId, account);
+      const rows = await newRows(parts, call, userId, body, stored);
+      const { kept, written } = await writeRows(parts, userId, account, rows, stored);
+      const kinds = written.map(({ kind }) => kind);
+      if (kinds.length > 0) await onKeysRegistered(call, userId, account, kinds);
+      return { userId, account, ...infoByKind([...kept, ...written], clock.now()) };
     },
 
     async list(userId) {
       const rows = await table.ofUser(userId);
+      const now = clock.now();
       const accounts = [...new Set(rows.map(({ account }) => account))].sort();
       return {
         userId,
-        accounts: accounts.map((account) => ({
-          account,
-          ...infoByKind(
-            rows.filter((row) => row.account === account),
-            clock.now(),
-          ),
-        })),
+        accounts: accounts.map((account) => {
+          const ofAccount = rows.filter((row) => row.account === account);
+          return { account, ...infoByKind(ofAccount, now) };
+        }),
       };
     },
 
-    forget: (userId) => table.deleteUser(userId),
+    remove: (userId) => table.deleteUser(userId),
   };
+}
+
+/** The keys of a request that replace stored ones, checked, renewed if they have expired, and encrypted. @throws Problem */
+async function newRows(
+  parts: StoreIdsParts,
+  call: CallContext,
+  userId: string,
+  { account, collectionsId, purchaseId }: StoreIdsRegistration,
+  stored: StoredStoreId[],
+): Promise<StoreIdRow[]> {
+  const { clientId, cipher, clock } = parts;
+  const keys = { collections: collectionsId, purchase: purchaseId };
+  const candidates = (['collections', 'purchase'] as const).flatMap((kind): Candidate[] => {
+    const key = keys[kind];
+    if (key === undefined) return [];
+    return [{ kind, key, claims: decodeStoreId(key, { kind, clientId, userId, now: clock.now() }) }];
+  });
+  const newer = candidates.filter(({ kind, claims }) => replaces(claims, ofKind(stored, kind)));
+  const renewed = await Promise.all(newer.map((one) => renewIfExpired(parts, call, userId, account, one)));
+  return Promise.all(
+    renewed.map(async ({ kind, key, claims }) => {
+      const owner = { userId, account, kind };
+      return { ...owner, ...(await cipher.encrypt(key, owner, call.log)), ...claims, unrenewable: false };
+    }),
+  );
+}
+
+async function renewIfExpired(
+  { clock, renewals }: StoreIdsParts,
+  call: CallContext,
+  userId: string,
+  account: string,
+  candidate: Candidate,
+): Promise<Candidate> {
+  if (clock.now() < candidate.claims.expiresAt) return candidate;
+  const renewal = await renewals.ask(call, { userId, account, kind: candidate.kind }, candidate.key);
+  if (renewal.outcome === 'dead') throw storeIdExpired(candidate.kind);
+  if (renewal.outcome === 'later') throw renewal.problem;
+  return { ...candidate, key: renewal.key, claims: renewal.claims };
+}
+
+/** Writes the rows that replace what is stored, all or none. @throws Problem unavailable */
+function writeRows(
+  { clock, table }: StoreIdsParts,
+  userId: string,
+  account: string,
+  rows: StoreIdRow[],
+  stored: StoredStoreId[],
+): Promise<{ kept: StoredStoreId[]; written: StoreIdRow[] }> {
+  return updateWithRetry(
+    stored,
+    () => rowsOfAccount(table, userId, account),
+    async (current) => {
+      const written = rows.filter((row) => replaces(row, ofKind(current, row.kind)));
+      const kept = current.filter((row) => !written.some(({ kind }) => kind === row.kind));
+      if (written.length === 0) return { kept, written };
+      const conflict = (await table.put(written.map((row) => inPlaceOf(row, current)))) === 'conflict';
+      return conflict ? 'conflict' : { kept, written };
+    },
+    {
+      rounds: writeRounds,
+      contended: 'The keys of this user are being changed by others.',
+      pause: { clock, longestMs: longestPauseMs },
+    },
+  );
+}
+
+async function rowsOfAccount(table: StoreIdsTable, userId: string, account: string): Promise<StoredStoreId[]> {
+  return (await table.ofUser(userId)).filter((row) => row.account === account);
 }
 
 /** Whether a key takes the place of the stored one: never an older one of a newer, unless that can no longer be renewed. */
@@ -110,28 +143,27 @@ export function replaces(
   return stored === undefined || stored.unrenewable || candidate.issuedAt >= stored.issuedAt;
 }
 
-function ofKind(stored: StoredStoreId[], kind: KeyKind): StoredStoreId | undefined {
-  return stored.find((row) => row.kind === kind);
+function ofKind(rows: StoredStoreId[], kind: KeyKind): StoredStoreId | undefined {
+  return rows.find((row) => row.kind === kind);
 }
 
-function etagOf(row: StoredStoreId | undefined): { etag?: string } {
-  return row ? { etag: row.etag } : {};
+function inPlaceOf(row: StoreIdRow, stored: StoredStoreId[]): StoreIdRow & { etag?: string } {
+  const replaced = ofKind(stored, row.kind);
+  return replaced ? { ...row, etag: replaced.etag } : row;
 }
 
 function infoByKind(rows: StoreIdRow[], now: number): Partial<Record<KeyKind, KeyInfo>> {
-  return Object.fromEntries(
-    rows
-      .sort((a, b) => a.kind.localeCompare(b.kind))
-      .map((row) => [
-        row.kind,
-        {
-          issuedAt: new Date(row.issuedAt).toISOString(),
-          expiresAt: new Date(row.expiresAt).toISOString(),
-          renewAfter: new Date(renewAfter(row)).toISOString(),
-          state: keyState(row, now),
-        },
-      ]),
-  );
+  const sorted = [...rows].sort((a, b) => a.kind.localeCompare(b.kind));
+  return Object.fromEntries(sorted.map((row) => [row.kind, keyInfo(row, now)]));
+}
+
+function keyInfo(row: StoreIdRow, now: number): KeyInfo {
+  return {
+    issuedAt: new Date(row.issuedAt).toISOString(),
+    expiresAt: new Date(row.expiresAt).toISOString(),
+    renewAfter: new Date(renewAfter(row)).toISOString(),
+    state: keyState(row, now),
+  };
 }
 
 function noPartnerCertificate(): Problem {

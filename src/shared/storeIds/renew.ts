@@ -2,26 +2,28 @@ import { Problem } from '../contract/problems.ts';
 import type { KeyCipher, KeyOwner } from '../identity/cipher.ts';
 import type { Entra } from '../identity/entra.ts';
 import { decodeStoreId, type KeyKind, keyState, type StoreIdClaims } from '../identity/storeId.ts';
-import type { Call, Clock } from '../lib/callContext.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
 import { faultFields } from '../lib/log.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
 import type { StoredStoreId, StoreIdRow, StoreIdsTable } from '../state/storeIds.ts';
-import { authFaultOf, readProblem, storeUnavailable } from '../store/errors.ts';
+import { type UpdateOptions, updateWithRetry } from '../state/updateWithRetry.ts';
+import { authFaultOf, storeUnavailable } from '../store/errors.ts';
 import type { KeysApi } from '../store/keys.ts';
-import { type StoreAnswer, StoreSilence } from '../store/transport.ts';
+import { StoreRefusedError, type StoreResponse } from '../store/response.ts';
 
 export type Renewal =
   | { outcome: 'renewed'; key: string; claims: StoreIdClaims }
   /** The Store says that only the game client can make a new one. */
   | { outcome: 'dead' }
-  /** Not now; the problem is for a caller whose old key no longer serves. */
+  /** Not now. The problem is the answer to a caller who cannot go on without a new key. */
   | { outcome: 'later'; problem: Problem };
 
 export interface Renewals {
   /** Asks the Store for a successor of a key; nothing is stored. */
-  ask(call: Call, owner: KeyOwner, key: string): Promise<Renewal>;
-  /** Renews the stored key of an owner unless that has happened meanwhile; at once asked for twice, it is done once. */
-  renewStored(call: Call, row: StoredStoreId): Promise<Renewal>;
+  ask(call: CallContext, owner: KeyOwner, key: string): Promise<Renewal>;
+  /** Renews a stored key unless that has happened meanwhile; callers at the same time share one renewal. */
+  renewStored(call: CallContext, row: StoredStoreId): Promise<Renewal>;
 }
 
 export interface RenewalParts {
@@ -33,98 +35,102 @@ export interface RenewalParts {
   table: StoreIdsTable;
 }
 
-const writeRounds = 5;
+const renewalUpdate: UpdateOptions = { rounds: 5, contended: 'The renewed key could not be stored.' };
 
-export function renewals(parts: RenewalParts): Renewals {
-  const { clientId, clock, entra, cipher, keys, table } = parts;
-  const flights = new SingleFlight<Renewal>();
-
-  const ask = async (call: Call, owner: KeyOwner, key: string): Promise<Renewal> => {
-    try {
-      let ticket = await entra.token('service', call.log);
-      let answer = await keys.renew(call, owner.kind, key, ticket.token);
-      if ('refusal' in answer && authFaultOf(answer.refusal) === 'service') {
-        entra.invalidate('service', ticket.token);
-        ticket = await entra.token('service', call.log);
-        answer = await keys.renew(call, owner.kind, key, ticket.token);
-      }
-      return 'key' in answer ? accepted(answer.key, owner, call) : refusedRenewal(answer.refusal);
-    } catch (fault) {
-      return { outcome: 'later', problem: problemOf(fault) };
-    }
-  };
-
-  const accepted = (key: string, owner: KeyOwner, call: Call): Renewal => {
-    try {
-      const claims = decodeStoreId(key, { kind: owner.kind, clientId, userId: owner.userId, now: clock.now() });
-      return { outcome: 'renewed', key, claims };
-    } catch (cause) {
-      call.log('warn', 'renewal.unreadable', { kind: owner.kind, ...faultFields(cause) });
-      return { outcome: 'later', problem: storeUnavailable({ cause }) };
-    }
-  };
-
-  const renewRow = async (call: Call, seen: StoredStoreId): Promise<Renewal> => {
-    const row = await table.one(seen);
-    if (!row) return { outcome: 'later', problem: unknownUser(seen.kind) };
-    const key = await cipher.open(row, row, call.log);
-    if (row.etag !== seen.etag) return renewedElsewhere(row, key, clock.now());
-    const renewal = await ask(call, row, key);
-    if (renewal.outcome === 'later') return renewal;
-    const successor =
-      renewal.outcome === 'dead'
-        ? { ...row, unrenewable: true }
-        : { ...row, ...(await cipher.seal(renewal.key, row, call.log)), ...renewal.claims, unrenewable: false };
-    await store(successor, row);
-    call.log('info', 'storeId.renewal', { kind: row.kind, outcome: renewal.outcome });
-    return renewal;
-  };
-
-  /** A row that another writer changed meanwhile stays, unless it is still the same key. */
-  const store = async (successor: StoreIdRow, replaced: StoredStoreId): Promise<void> => {
-    let etag = replaced.etag;
-    for (let round = 0; round < writeRounds; round += 1) {
-      if ((await table.put([{ ...successor, etag }])) !== 'conflict') return;
-      const now = await table.one(replaced);
-      if (!now || !sameKey(now, replaced)) return;
-      etag = now.etag;
-    }
-    throw new Problem('unavailable', 'The renewed key could not be stored.', { retryAfterSeconds: 1 });
-  };
-
+export function createRenewals(parts: RenewalParts): Renewals {
+  const running = new SingleFlight<Renewal>();
   return {
-    ask,
+    ask: (call, owner, key) => askForSuccessor(parts, call, owner, key),
     renewStored: (call, row) =>
-      flights.run(JSON.stringify([row.userId, row.account, row.kind]), async () => {
+      running.run(JSON.stringify([row.userId, row.account, row.kind]), async () => {
         try {
-          return await renewRow(call, row);
+          return await renewRow(parts, call, row);
         } catch (fault) {
-          return { outcome: 'later', problem: problemOf(fault) };
+          return later(fault);
         }
       }),
   };
 }
 
-function renewedElsewhere(row: StoredStoreId, key: string, now: number): Renewal {
+async function askForSuccessor(parts: RenewalParts, call: CallContext, owner: KeyOwner, key: string): Promise<Renewal> {
+  try {
+    return acceptedRenewal(parts, call, owner, await askStore(parts, call, owner.kind, key));
+  } catch (fault) {
+    return fault instanceof StoreRefusedError && endsKey(fault.response) ? { outcome: 'dead' } : later(fault);
+  }
+}
+
+/** With a new service token if the Store refuses the present one. @throws Problem */
+async function askStore({ entra, keys }: RenewalParts, call: CallContext, kind: KeyKind, key: string): Promise<string> {
+  const { token } = await entra.token('service', call.log);
+  try {
+    return await keys.renew(call, kind, key, token);
+  } catch (fault) {
+    if (!(fault instanceof StoreRefusedError && authFaultOf(fault.response) === 'service')) throw fault;
+    entra.invalidate('service', token);
+    return keys.renew(call, kind, key, (await entra.token('service', call.log)).token);
+  }
+}
+
+function acceptedRenewal({ clientId, clock }: RenewalParts, call: CallContext, owner: KeyOwner, key: string): Renewal {
+  try {
+    const claims = decodeStoreId(key, { kind: owner.kind, clientId, userId: owner.userId, now: clock.now() });
+    return { outcome: 'renewed', key, claims };
+  } catch (cause) {
+    call.log('warn', 'renewal.unreadable', { kind: owner.kind, ...faultFields(cause) });
+    return { outcome: 'later', problem: storeUnavailable({ cause }) };
+  }
+}
+
+async function renewRow(parts: RenewalParts, call: CallContext, seen: StoredStoreId): Promise<Renewal> {
+  const { cipher, clock, table } = parts;
+  const row = await table.one(seen);
+  if (!row) return { outcome: 'later', problem: unknownUser(seen.kind) };
+  const key = await cipher.decrypt(row, row, call.log);
+  if (row.etag !== seen.etag) return renewalByAnother(row, key, clock.now());
+  const renewal = await askForSuccessor(parts, call, row, key);
+  if (renewal.outcome === 'later') return renewal;
+  const successor =
+    renewal.outcome === 'dead'
+      ? { ...row, unrenewable: true }
+      : { ...row, ...(await cipher.encrypt(renewal.key, row, call.log)), ...renewal.claims, unrenewable: false };
+  await replaceRow(table, row, successor);
+  call.log('info', 'storeId.renewal', { kind: row.kind, outcome: renewal.outcome });
+  return renewal;
+}
+
+/** A row that another writer has changed meanwhile stays, unless it still holds the same key. */
+function replaceRow(table: StoreIdsTable, replaced: StoredStoreId, successor: StoreIdRow): Promise<undefined> {
+  return updateWithRetry<StoredStoreId | undefined, undefined>(
+    replaced,
+    () => table.one(replaced),
+    async (current) => {
+      if (!current || !isSameKey(current, replaced)) return undefined;
+      return (await table.put([{ ...successor, etag: current.etag }])) === 'conflict' ? 'conflict' : undefined;
+    },
+    renewalUpdate,
+  );
+}
+
+function renewalByAnother(row: StoredStoreId, key: string, now: number): Renewal {
   if (row.unrenewable) return { outcome: 'dead' };
   if (keyState(row, now) === 'expired') return { outcome: 'later', problem: storeUnavailable() };
   return { outcome: 'renewed', key, claims: { issuedAt: row.issuedAt, expiresAt: row.expiresAt } };
 }
 
-/** Not by what it is sealed to: after a rotation of the secret that is another each time. */
-function sameKey(a: StoreIdRow, b: StoreIdRow): boolean {
+/** Not by its ciphertext: that changes with each encryption of the same key. */
+function isSameKey(a: StoreIdRow, b: StoreIdRow): boolean {
   return a.issuedAt === b.issuedAt && a.expiresAt === b.expiresAt && a.unrenewable === b.unrenewable;
 }
 
-/** `AuthenticationTokenInvalid` at this endpoint is the one word that ends a key (store-api.md 1.3). */
-function refusedRenewal(refusal: StoreAnswer): Renewal {
-  const dead = refusal.statement.code?.toLowerCase() === 'authenticationtokeninvalid' || authFaultOf(refusal) === 'key';
-  return dead ? { outcome: 'dead' } : { outcome: 'later', problem: readProblem(refusal) };
+/** `AuthenticationTokenInvalid` at this endpoint is the one code that ends a key (store-api.md 1.3). */
+function endsKey(refusal: StoreResponse): boolean {
+  return refusal.error.code?.toLowerCase() === 'authenticationtokeninvalid' || authFaultOf(refusal) === 'key';
 }
 
-function problemOf(fault: unknown): Problem {
-  if (fault instanceof Problem) return fault;
-  if (fault instanceof StoreSilence) return storeUnavailable({ cause: fault });
+/** @throws a fault that is no problem */
+function later(fault: unknown): Renewal {
+  if (fault instanceof Problem) return { outcome: 'later', problem: fault };
   throw fault;
 }
 

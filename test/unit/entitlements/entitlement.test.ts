@@ -2,15 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Entitlement } from '../../../src/shared/contract/entitlements.ts';
 import { distinctProducts, entitlementOf, withoutDuplicates } from '../../../src/shared/entitlements/entitlement.ts';
-import { seenIn } from '../../../src/shared/entitlements/remember.ts';
-import { chunksOf } from '../../../src/shared/lib/chunks.ts';
 
 const one = (over: Partial<Entitlement> = {}): Entitlement => ({
   ...entitlementOf({ id: 'i', productId: 'P', skuId: '0010', status: 'Active', recurrenceData: undefined }, undefined),
   ...over,
 });
 
-test('what the Store leaves out has a value all the same, and unknown words survive', () => {
+test('what the Store leaves out gets a default, and unknown words are kept', () => {
   const item = {
     id: 'i',
     productId: 'P',
@@ -21,9 +19,22 @@ test('what the Store leaves out has a value all the same, and unknown words surv
     transactionId: '',
   };
   expect(entitlementOf(item, 'second')).toEqual({
-    ...{ account: 'second', id: 'i', productId: 'P', skuId: null, kind: 'Novel', status: 'Odd', quantity: 1 },
-    ...{ acquiredAt: null, startsAt: null, endsAt: null, modifiedAt: null, acquisition: null, satisfiedBy: [] },
-    ...{ recurrenceId: null, orderId: null, trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null } },
+    account: 'second',
+    id: 'i',
+    productId: 'P',
+    skuId: null,
+    kind: 'Novel',
+    status: 'Odd',
+    quantity: 1,
+    acquiredAt: null,
+    startsAt: null,
+    endsAt: null,
+    modifiedAt: null,
+    acquisition: null,
+    satisfiedBy: [],
+    recurrenceId: null,
+    orderId: null,
+    trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null },
   });
 });
 
@@ -49,7 +60,7 @@ const anyEntitlement = fc
   })
   .map(one);
 
-test('duplicates: one for each product and SKU, the same whatever the order of pages, never Revoked beside another', () => {
+test('duplicates: one for each product and SKU, the same in any order of pages, Revoked only if there is no other', () => {
   fc.assert(
     fc.property(fc.array(anyEntitlement), (items) => {
       const kept = withoutDuplicates(items);
@@ -79,28 +90,4 @@ test('products: each once, and a whole product covers its SKUs', () => {
       { productId: 'C', skuId: '1' },
     ]),
   ).toEqual([{ productId: 'B' }, { productId: 'A' }, { productId: 'C', skuId: '1' }, { productId: 'C', skuId: '2' }]);
-});
-
-test('chunks hold everything in order, none above the size', () => {
-  fc.assert(
-    fc.property(fc.array(fc.nat()), fc.integer({ min: 1, max: 9 }), (items, size) => {
-      const chunks = chunksOf(items, size);
-      expect(chunks.flat()).toEqual(items);
-      expect(chunks.every(({ length }) => length >= 1 && length <= size)).toBe(true);
-    }),
-  );
-});
-
-test('consumables are not remembered; orders and recurrences are', () => {
-  const item = { id: 'i', productId: 'P', status: 'Active', transactionId: 'o1', recurrenceData: 'mdr:0:1' };
-  const of = { userId: 'u', account: 'second', productId: 'P' };
-  expect(seenIn('u', { item: { ...item, productKind: 'Consumable' }, account: 'second' })).toEqual([]);
-  expect(seenIn('u', { item: { ...item, productKind: 'UnmanagedConsumable' }, account: 'second' })).toEqual([]);
-  expect(seenIn('u', { item: { ...item, productKind: 'Pass' }, account: 'second' })).toEqual([
-    { ...of, cause: { orderId: 'o1' } },
-    { ...of, cause: { recurrenceId: 'mdr:0:1' } },
-  ]);
-  expect(
-    seenIn('u', { item: { ...item, recurrenceData: {}, transactionId: null, productKind: 'Durable' }, account: 'x' }),
-  ).toEqual([]);
 });

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { begin, type FulfilmentRecord, type Input, next, pauseAfter } from '../../../src/shared/fulfilment/machine.ts';
+import {
+  createRecord,
+  pauseAfterAttempts,
+  type RecordEvent,
+  transition,
+} from '../../../src/shared/fulfilment/machine.ts';
+import type { FulfilmentRecord } from '../../../src/shared/state/fulfilments.ts';
+import { randomCourses } from '../../support/thorough.ts';
 
 const minute = 60_000;
 const rejection = {
@@ -8,15 +15,15 @@ const rejection = {
   store: { status: 400, code: 'InvalidParameter', message: null, correlationId: null, cv: null },
 } as const;
 
-const anyInput: fc.Arbitrary<Input<string>> = fc.oneof(
+const anyEvent: fc.Arbitrary<RecordEvent<string>> = fc.oneof(
   fc.record({
     type: fc.constant('attempt' as const),
     now: fc.nat(10 * minute),
-    holder: fc.constantFrom('h1', 'h2'),
+    leaseId: fc.constantFrom('l1', 'l2'),
     by: fc.constantFrom('caller' as const, 'recovery' as const),
   }),
-  fc.record({ type: fc.constant('report' as const), holder: fc.constantFrom('creator', 'h1', 'h2', null) }),
-  fc.record({ type: fc.constant('owe' as const), now: fc.nat(10 * minute) }),
+  fc.record({ type: fc.constant('reportPending' as const), leaseId: fc.constantFrom('creator', 'l1', 'l2', null) }),
+  fc.record({ type: fc.constant('requireEvent' as const), now: fc.nat(10 * minute) }),
   fc.record({
     type: fc.constant('complete' as const),
     now: fc.nat(10 * minute),
@@ -30,14 +37,15 @@ const anyInput: fc.Arbitrary<Input<string>> = fc.oneof(
     byCreator: fc.boolean(),
   }),
   fc.constant({ type: 'void' as const }),
-  fc.constant({ type: 'announced' as const }),
+  fc.constant({ type: 'eventPublished' as const }),
+  fc.record({ type: fc.constant('makeDue' as const), now: fc.nat(10 * minute) }),
 );
 
-/** Every record along a random course of inputs. */
-function course(inputs: Input<string>[]): FulfilmentRecord<string, string>[] {
-  const records = [begin<string, string>('u', 'id', 'request', 'creator', 0)];
-  for (const input of inputs) {
-    const after = next<string, string>(records.at(-1) as FulfilmentRecord<string, string>, input);
+/** Every record along a random course of events. */
+function course(events: RecordEvent<string>[]): FulfilmentRecord<string, string>[] {
+  const records = [createRecord<string, string>('u', 'id', 'request', 'creator', 0)];
+  for (const event of events) {
+    const after = transition<string, string>(records.at(-1) as FulfilmentRecord<string, string>, event);
     if (after) records.push(after);
   }
   return records;
@@ -45,13 +53,13 @@ function course(inputs: Input<string>[]): FulfilmentRecord<string, string>[] {
 
 const settledStates = ['completed', 'rejected'];
 
-test('whatever happens in whatever order: settled is for good, open is always in the list, an owed event too', () => {
+test('in whatever order events come: settled is for good, what is pending is due, and a pending event too', () => {
   fc.assert(
-    fc.property(fc.array(anyInput, { maxLength: 30 }), (inputs) => {
-      const records = course(inputs);
+    fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
+      const records = course(events);
       for (const [at, record] of records.entries()) {
         const after = records.slice(at);
-        if (record.state !== 'open') {
+        if (record.state !== 'pending') {
           expect(
             after.every(({ state, result, rejection: why, settledAt }) => {
               return (
@@ -63,86 +71,101 @@ test('whatever happens in whatever order: settled is for good, open is always in
             }),
           ).toBe(true);
         }
-        expect(record.dueAt !== null).toBe(record.state === 'open' || record.eventOwed);
-        if (record.eventOwed) expect(settledStates).toContain(record.state);
+        expect(record.dueAt !== null).toBe(record.state === 'pending' || record.eventPending);
+        if (record.eventPending) expect(settledStates).toContain(record.state);
         expect(record.result !== null).toBe(record.state === 'completed');
         expect(record.rejection !== null).toBe(record.state === 'rejected');
-        if (record.reported) expect(after.map(({ state }) => state)).not.toContain('void');
-        expect(record.recoveries).toBeGreaterThanOrEqual(records[at - 1]?.recoveries ?? 0);
+        if (record.pendingReported) expect(after.map(({ state }) => state)).not.toContain('void');
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: randomCourses },
   );
 });
 
-test('who is told "pending", or cut off, gets an event; who gets the outcome does not', () => {
-  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  const complete = (record: typeof open, byCreator: boolean) =>
-    next(record, { type: 'complete', now: 1, result: 'r', byCreator });
-  const reported = next<string, string>(open, { type: 'report', holder: 'creator' });
+test('a caller who was answered "pending", or cut off, gets an event; one who got the outcome does not', () => {
+  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+  const complete = (record: typeof created, byCreator: boolean) =>
+    transition(record, { type: 'complete', now: 1, result: 'r', byCreator });
+  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
   if (!reported) expect.fail('no transition');
-  expect([complete(open, true)?.eventOwed, complete(open, false)?.eventOwed]).toEqual([false, true]);
-  expect([complete(reported, true)?.eventOwed, complete(reported, false)?.eventOwed]).toEqual([true, true]);
+  expect([complete(created, true)?.eventPending, complete(created, false)?.eventPending]).toEqual([false, true]);
+  expect([complete(reported, true)?.eventPending, complete(reported, false)?.eventPending]).toEqual([true, true]);
 });
 
-test('a record in someone\u2019s hands is not attempted by another', () => {
-  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  expect(next<string, string>(open, { type: 'attempt', now: minute - 1, holder: 'h1', by: 'recovery' })).toBeNull();
-  expect(next<string, string>(open, { type: 'attempt', now: minute, holder: 'h1', by: 'recovery' })).toMatchObject({
-    recoveries: 1,
+test('a leased record is not attempted by another', () => {
+  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+  expect(
+    transition<string, string>(created, { type: 'attempt', now: minute - 1, leaseId: 'l1', by: 'recovery' }),
+  ).toBeNull();
+  expect(
+    transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l1', by: 'recovery' }),
+  ).toMatchObject({
+    recoveryAttempts: 1,
     lastAttemptAt: minute,
   });
-  const reported = next<string, string>(open, { type: 'report', holder: 'creator' });
+  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
   if (!reported) expect.fail('no transition');
-  expect(next<string, string>(reported, { type: 'attempt', now: 1, holder: 'h1', by: 'caller' })).toMatchObject({
-    recoveries: 0,
+  expect(transition<string, string>(reported, { type: 'attempt', now: 1, leaseId: 'l1', by: 'caller' })).toMatchObject({
+    recoveryAttempts: 0,
     dueAt: minute + 1,
   });
 });
 
-test('who is told "pending" because another is at work does not take it out of that one\u2019s hands', () => {
-  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  const told = next<string, string>(open, { type: 'report', holder: null });
-  expect(told).toMatchObject({ reported: true, attemptedUntil: minute });
-  expect(told && next<string, string>(told, { type: 'attempt', now: 1, holder: 'h1', by: 'caller' })).toBeNull();
+test('answering "pending" because another has the lease does not end that lease', () => {
+  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+  const told = transition<string, string>(created, { type: 'reportPending', leaseId: null });
+  expect(told).toMatchObject({ pendingReported: true, leaseExpiresAt: minute });
+  expect(told && transition<string, string>(told, { type: 'attempt', now: 1, leaseId: 'l1', by: 'caller' })).toBeNull();
 });
 
-test('an outcome that was written while the caller was told "pending" is announced after all, once', () => {
-  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  const settled = next(open, { type: 'complete', now: 1, result: 'r', byCreator: true });
-  const owed = settled && next<string, string>(settled, { type: 'owe', now: 2 });
-  expect(owed).toMatchObject({ state: 'completed', eventOwed: true, dueAt: minute + 2 });
-  const announced = owed && next<string, string>(owed, { type: 'announced' });
-  expect(announced).toMatchObject({ eventOwed: false, dueAt: null });
-  expect(announced && next<string, string>(announced, { type: 'owe', now: 3 })).toBeNull();
+test('an outcome that was written while the caller was answered "pending" gets its event after all, once', () => {
+  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+  const settled = transition(created, { type: 'complete', now: 1, result: 'r', byCreator: true });
+  const owed = settled && transition<string, string>(settled, { type: 'requireEvent', now: 2 });
+  expect(owed).toMatchObject({ state: 'completed', eventPending: true, dueAt: minute + 2 });
+  const announced = owed && transition<string, string>(owed, { type: 'eventPublished' });
+  expect(announced).toMatchObject({ eventPending: false, dueAt: null });
+  expect(announced && transition<string, string>(announced, { type: 'requireEvent', now: 3 })).toBeNull();
 });
 
-test('an event that is owed is told within a minute, however long the pauses have become', () => {
-  let record = begin<string, string>('u', 'id', 'request', 'creator', 0);
+test('a pending event is due within a minute, however long the pauses have become', () => {
+  let record = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
   for (let hour = 1; hour <= 3; hour += 1) {
-    const tried = next<string, string>(record, {
+    const tried = transition<string, string>(record, {
       type: 'attempt',
       now: hour * 60 * minute,
-      holder: 'h',
+      leaseId: 'l',
       by: 'recovery',
     });
     record = tried ?? expect.fail('no transition');
   }
   const now = 3 * 60 * minute + 1;
   expect(record.dueAt).toBeGreaterThan(now + 10 * minute);
-  expect(next(record, { type: 'complete', now, result: 'r', byCreator: false })?.dueAt).toBe(now + minute);
+  expect(transition(record, { type: 'complete', now, result: 'r', byCreator: false })?.dueAt).toBe(now + minute);
 });
 
 test('pauses grow to 5, 15 and 60 minutes, and a tick that ends one does not miss it', () => {
-  expect([0, 1, 2, 3, 4, 100].map((made) => Math.ceil(pauseAfter(made) / minute))).toEqual([1, 5, 15, 60, 60, 60]);
-  expect(pauseAfter(0)).toBe(minute);
-  expect(pauseAfter(1)).toBeLessThan(5 * minute);
+  expect([0, 1, 2, 3, 4, 100].map((made) => Math.ceil(pauseAfterAttempts(made) / minute))).toEqual([
+    1, 5, 15, 60, 60, 60,
+  ]);
+  expect(pauseAfterAttempts(0)).toBe(minute);
+  expect(pauseAfterAttempts(1)).toBeLessThan(5 * minute);
 });
 
-test('a fulfilment is given up only while nobody was told of it and no other has tried', () => {
-  const open = begin<string, string>('u', 'id', 'request', 'creator', 0);
-  expect(next<string, string>(open, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
-  const tried = next<string, string>(open, { type: 'attempt', now: minute, holder: 'h1', by: 'caller' });
-  const told = next<string, string>(open, { type: 'report', holder: 'creator' });
-  for (const record of [tried, told]) expect(record && next<string, string>(record, { type: 'void' })).toBeNull();
+test('a record is voided only while no caller was answered "pending" and no other request has attempted it', () => {
+  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+  expect(transition<string, string>(created, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
+  const tried = transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l1', by: 'caller' });
+  const told = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
+  for (const record of [tried, told]) expect(record && transition<string, string>(record, { type: 'void' })).toBeNull();
+});
+
+test('a pending record is made due at once and its pauses begin anew; one that is due already, or settled, stays as it is', () => {
+  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+  const attempted = transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l', by: 'recovery' });
+  const due = attempted && transition<string, string>(attempted, { type: 'makeDue', now: minute + 1 });
+  expect(due).toMatchObject({ state: 'pending', dueAt: minute + 1, recoveryAttempts: 0, leaseId: 'l' });
+  expect(due && transition<string, string>(due, { type: 'makeDue', now: minute + 2 })).toBeNull();
+  const settled = transition(created, { type: 'complete', now: 1, result: 'r', byCreator: true });
+  expect(settled && transition<string, string>(settled, { type: 'makeDue', now: 2 })).toBeNull();
 });

@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
-import { readProblem } from '../../../src/shared/store/errors.ts';
-import { backoffMs, canWait, type RetryRule, readRule, retriable } from '../../../src/shared/store/retry.ts';
-import { StoreSilence, storeTransport } from '../../../src/shared/store/transport.ts';
+import { problemFromResponse } from '../../../src/shared/store/errors.ts';
+import { StoreNoResponseError } from '../../../src/shared/store/response.ts';
+import { backoffMs, canWait, isRetriable, type RetryPolicy, readRetryPolicy } from '../../../src/shared/store/retry.ts';
+import { createStoreTransport } from '../../../src/shared/store/transport.ts';
 import { testCall, testClock } from '../../support/call.ts';
 import { json, type Reply, scripted } from '../../support/httpServer.ts';
 
-const once: RetryRule = { attempts: 1, afterSilence: false, afterThrottling: false };
+const once: RetryPolicy = { attempts: 1, onNoResponse: false, onThrottling: false };
 
-async function sending(replies: Reply[], retry: RetryRule = readRule, deadlineIn = 45_000) {
+async function sending(replies: Reply[], retry: RetryPolicy = readRetryPolicy, deadlineIn = 45_000) {
   const clock = testClock();
   const server = await scripted(...replies);
-  const send = storeTransport({ clock, attemptTimeoutMs: 250, random: () => 0.5 });
+  const send = createStoreTransport({ clock, attemptTimeoutMs: 250, random: () => 0.5 });
   const call = testCall({ deadline: clock.now() + deadlineIn });
   const request = {
     operation: 'op',
@@ -45,7 +46,7 @@ test('an operation that does not declare a retry is sent once', async () => {
   const failing = await sending([json(500, {})], once);
   expect((await failing.outcome()).status).toBe(500);
   const silent = await sending([(response) => response.destroy()], once);
-  await expect(silent.outcome()).rejects.toBeInstanceOf(StoreSilence);
+  await expect(silent.outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
 });
 
 test('a short Retry-After is waited out, a long one handed on', async () => {
@@ -55,11 +56,11 @@ test('a short Retry-After is waited out, a long one handed on', async () => {
   const long = await sending([json(429, {}, { 'retry-after': '120' })]);
   const answer = await long.outcome();
   expect(answer).toMatchObject({ status: 429, retryAfterSeconds: 120 });
-  expect(readProblem(answer)).toMatchObject({ code: 'store_throttled', details: { retryAfterSeconds: 120 } });
+  expect(problemFromResponse(answer)).toMatchObject({ code: 'store_throttled', details: { retryAfterSeconds: 120 } });
 });
 
 test('no wait goes beyond the deadline', async () => {
-  const { outcome, clock } = await sending([json(429, {}, { 'retry-after': '4' })], readRule, 4500);
+  const { outcome, clock } = await sending([json(429, {}, { 'retry-after': '4' })], readRetryPolicy, 4500);
   expect((await outcome()).status).toBe(429);
   expect(clock.slept).toEqual([]);
 });
@@ -86,8 +87,8 @@ test.each([
   ['no answer at all', (() => undefined) as Reply],
 ])('no readable answer: %s', async (_name, reply) => {
   const { outcome, call } = await sending([reply], once);
-  await expect(outcome()).rejects.toBeInstanceOf(StoreSilence);
-  expect(call.lines.join()).toContain('store.silence');
+  await expect(outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
+  expect(call.lines.join()).toContain('store.noResponse');
   const again = await sending([reply, json(200, { fine: 1 })]);
   expect((await again.outcome()).body).toEqual({ fine: 1 });
 });
@@ -97,7 +98,7 @@ test('a redirect is not followed', async () => {
   const { outcome } = await sending([(response) => response.writeHead(307, { location: elsewhere.url }).end()]);
   const answer = await outcome();
   expect(answer.status).toBe(307);
-  expect(readProblem(answer).code).toBe('store_unavailable');
+  expect(problemFromResponse(answer).code).toBe('store_unavailable');
   expect(elsewhere.received).toEqual([]);
 });
 
@@ -109,7 +110,7 @@ test('what the Store said is kept, and no secret in it', async () => {
   };
   const headers = { 'MS-CorrelationId': 'c1', 'MS-CV': 'v1' };
   const { outcome, call } = await sending([json(401, body, headers)]);
-  expect((await outcome()).statement).toEqual({
+  expect((await outcome()).error).toEqual({
     ...{ status: 401, code: 'AuthenticationTokenInvalid', message: 'no: [redacted]', correlationId: 'c1', cv: 'v1' },
   });
   expect(call.lines.join()).toContain('"cv":"v1"');
@@ -130,7 +131,7 @@ test.each([
     [(response) => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))],
     once,
   );
-  expect(readProblem(await outcome()).code).toBe(code);
+  expect(problemFromResponse(await outcome()).code).toBe(code);
 });
 
 test('the ladder is pure: pauses double with jitter, the longer of both pauses counts', () => {
@@ -139,6 +140,6 @@ test('the ladder is pure: pauses double with jitter, the longer of both pauses c
   expect(backoffMs(1, 5000, 0)).toBe(5000);
   expect(canWait(5000, 60_000)).toBe(true);
   expect(canWait(5001, 60_000)).toBe(false);
-  expect(retriable(429, once)).toBe(false);
-  expect(retriable(404, readRule)).toBe(false);
+  expect(isRetriable(429, once)).toBe(false);
+  expect(isRetriable(404, readRetryPolicy)).toBe(false);
 });

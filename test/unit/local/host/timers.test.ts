@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { FunctionsApp, HostedFunction, TriggerData } from '../../../../local/host/functionsApp.ts';
 import { startTimers, type TimerClock } from '../../../../local/host/timers.ts';
 
-/** Time that stands still until it is moved, and then meets every waiter in turn. */
+/** A clock that moves only by `to`, which calls every waiter in turn. */
 function steppedClock(start: string): TimerClock & { to(time: string): Promise<void> } {
   let now = Date.parse(start);
   let waiters: { at: number; call: () => void }[] = [];
@@ -34,7 +34,8 @@ function timers(schedule: string, start: string, run: () => Promise<void> = asyn
   const runs: { at: string; argument: Record<string, unknown> }[] = [];
   const lines: string[] = [];
   const sweep: HostedFunction = {
-    ...{ name: 'sweep', callback: () => undefined },
+    name: 'sweep',
+    callback: () => undefined,
     bindings: { timer: { type: 'timerTrigger', direction: 'in', schedule } },
   };
   const app: FunctionsApp = {
@@ -51,7 +52,7 @@ function timers(schedule: string, start: string, run: () => Promise<void> = asyn
   return { timers: startTimers(options), clock, runs, lines };
 }
 
-test('a timer runs at its ticks in UTC, with the argument that the host passes', async () => {
+test('a timer runs at its times in UTC, with the argument of the host', async () => {
   const { clock, runs } = timers('0 */5 * * * *', '2026-11-22T06:31:00.000Z');
   await clock.to('2026-11-22T06:44:59.000Z');
   expect(runs.map(({ at }) => at)).toEqual(['2026-11-22T06:35:00.000Z', '2026-11-22T06:40:00.000Z']);
@@ -66,7 +67,7 @@ test('a timer runs at its ticks in UTC, with the argument that the host passes',
   });
 });
 
-test('one run at a time, also of those that are fired by hand; a failed one is logged and does not end the timer', async () => {
+test('one run at a time, also of those that are started by request; a failure is logged and does not end the timer', async () => {
   let release = (): void => undefined;
   const {
     clock,
@@ -92,7 +93,7 @@ test('one run at a time, also of those that are fired by hand; a failed one is l
   expect(runs).toHaveLength(3);
 });
 
-test('a tick further away than setTimeout can wait comes once, in its time', async () => {
+test('a run that is later than setTimeout can wait comes once, at its time', async () => {
   const { clock, runs } = timers('0 0 0 1 6 *', '2026-01-01T00:00:00.000Z');
   await clock.to('2026-06-02T00:00:00.000Z');
   expect(runs.map(({ at }) => at)).toEqual(['2026-06-01T00:00:00.000Z']);

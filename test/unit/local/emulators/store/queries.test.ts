@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { advance, b2b, bearer, consume, inner, keys, post, query, renew, store } from './storeHarness.ts';
+import { applyTransition, b2b, bearer, consume, inner, keys, post, query, renew, store, useStore } from './harness.ts';
 
-describe('who asks', () => {
+useStore();
+
+describe('identities', () => {
   it('refuses bad service tokens and bad keys with the documented bodies', async () => {
     expect(await query(['P'], {}, undefined, null)).toMatchObject({ status: 401, body: { code: 'Unauthorized' } });
     expect(inner(await query(['P'], {}, undefined, `Bearer ${bearer({ aud: 'https://x' })}`))).toBe(
@@ -27,7 +29,7 @@ describe('who asks', () => {
     });
   });
 
-  it('renews on the host of the kind only, and tells a revoked key from a bad ticket', async () => {
+  it('renews only on the host of the kind, with another error for a bad key than for a bad ticket', async () => {
     const { collectionsId, purchaseId } = keys({ issuedAt: '2026-10-01T00:00:00Z', publisherUserId: 'player' });
     const renewed = await renew(collectionsId);
     expect(renewed.status).toBe(200);
@@ -47,7 +49,7 @@ describe('who asks', () => {
     expect((await renew(keys().collectionsId)).status).toBe(200);
   });
 
-  it('takes X-tokens for collections, which say user and sandbox', async () => {
+  it('accepts X-tokens for collections, which determine user and sandbox', async () => {
     store.control.putProduct('DEV', { kind: 'UnmanagedConsumable' });
     store.control.purchase({ user: 'u', productId: 'DEV', sandbox: 'XDKS.1' });
     const { userHash, token } = store.control.createXToken({ user: 'u', sandbox: 'XDKS.1' });
@@ -59,7 +61,7 @@ describe('who asks', () => {
       status: 200,
       body: { newQuantity: 0 },
     });
-    advance(9 * 3600 * 1000);
+    applyTransition(9 * 3600 * 1000);
     const late = await consume({ ...body, beneficiary: undefined }, x);
     expect(late.status).toBe(401);
     expect(late.headers['www-authenticate']).toContain('token_expired');
@@ -71,19 +73,19 @@ describe('who asks', () => {
   it('limits the rate of a user', async () => {
     store.control.putSettings({ rateLimit: { operations: 2, seconds: 10 } });
     await query(['P']);
-    advance(4000);
+    applyTransition(4000);
     await query(['P']);
     const limited = await query(['P']);
     expect(limited).toMatchObject({ status: 429, headers: { 'retry-after': '6' } });
     expect(limited.text).toContain('The rate limit of 2 operations in 10 seconds has been exceeded for aspect');
     expect((await query(['P'], {}, keys({ user: 'v' }).collectionsId)).status).toBe(200);
-    advance(6000);
+    applyTransition(6000);
     expect((await query(['P'])).status).toBe(200);
   });
 });
 
 describe('queries', () => {
-  it('shows what is owned in the sandbox, page by page, and leaves out the rest', async () => {
+  it('lists what is owned in the sandbox in pages, and nothing else', async () => {
     const ids = Array.from({ length: 20 }, (_, index) => `P${index}`);
     for (const productId of ids) {
       store.control.putProduct(productId, { kind: 'Durable', configured: productId !== 'P19' });
@@ -107,7 +109,7 @@ describe('queries', () => {
     expect(item.endDate).toBe('9999-12-31T23:59:59.9999999+00:00');
   });
 
-  it('shows duplicates across pages if the setting says so, and filters by validity', async () => {
+  it('shows duplicates across pages if it is set to, and filters by validity', async () => {
     store.control.putProduct('P', { kind: 'Game' });
     store.control.addItem({ user: 'u', productId: 'P', status: 'Revoked' });
     store.control.addItem({ user: 'u', productId: 'P', status: 'Active' });
@@ -142,7 +144,9 @@ describe('queries', () => {
       { productId: 'GAME', satisfiedByProductIds: ['PACK'] },
     ]);
     const preview = await post(`${store.collectionsUrl}/v8.0/collections/b2bLicensePreview`, {
-      ...{ beneficiaries: [b2b()], market: 'neutral', entitlementFilters: ['*:Durable'] },
+      beneficiaries: [b2b()],
+      market: 'neutral',
+      entitlementFilters: ['*:Durable'],
     });
     expect(preview.body.items).toMatchObject([
       { legacyProductId: 'old', localTicketReference: 'ref', recurrenceData: {} },

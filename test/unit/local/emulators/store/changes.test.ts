@@ -1,9 +1,11 @@
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { agent, consume, grant, inner, keys, post, query, store, trackingId } from './storeHarness.ts';
+import { agent, consume, grant, inner, keys, post, query, store, trackingId, useStore } from './harness.ts';
+
+useStore();
 
 describe('changes', () => {
-  it('consumes over orders, replays, and refuses', async () => {
+  it('consumes from several orders, replays, and refuses', async () => {
     store.control.putProduct('COINS', { kind: 'Consumable' });
     expect((await consume()).status).toBe(404);
     const first = store.control.purchase({ user: 'u', productId: 'COINS', quantity: 2 });
@@ -79,13 +81,15 @@ describe('the emulator', () => {
     expect((await query(['COINS'])).text).toHaveLength(1_000_000);
     store.control.addFault({ operation: 'publisherQuery', endlessBody: true });
     const endless = await request(`${store.collectionsUrl}/v9.0/collections/publisherQuery`, {
-      ...{ method: 'POST', dispatcher: agent, body: '{}' },
+      method: 'POST',
+      dispatcher: agent,
+      body: '{}',
     });
     await new Promise((resolve) => endless.body.once('data', resolve));
     endless.body.on('error', () => undefined).destroy();
   });
 
-  it('has its control API over https and answers as a host does', async () => {
+  it('serves its control API over https, and answers unknown requests as the Store does', async () => {
     const url = `${store.purchaseUrl}/emulator`;
     expect((await post(`${url}/products/P%2F1`, { kind: 'Game' }, null, 'PUT')).body.productId).toBe('P/1');
     expect((await post(`${url}/purchases`, { user: 'u', productId: 'P/1' }, null)).body.lines).toHaveLength(1);
@@ -102,7 +106,7 @@ describe('the emulator', () => {
     expect(JSON.stringify([store.control.state(), store.requests])).not.toMatch(/eyJ/);
   });
 
-  it('keeps everything over a restart, keys included', async () => {
+  it('exports and imports everything, keys included', async () => {
     store.control.putProduct('COINS', { kind: 'Consumable' });
     store.control.purchase({ user: 'u', productId: 'COINS', quantity: 5 });
     const key = keys().collectionsId;

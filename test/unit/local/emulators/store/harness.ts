@@ -1,8 +1,8 @@
-/** One emulated Store for a test file, reset before each test, and requests to it over TLS. Importing it is enough. */
+/** One emulated Store for a test file, reset before each test, and requests to it over TLS. */
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { type RunningStore, startStore } from '../../../../local/emulators/store/server.ts';
-import { createLocalTls } from '../../../../local/tls.ts';
+import { type RunningStore, startStore } from '../../../../../local/emulators/store/server.ts';
+import { createLocalTls } from '../../../../../local/tls.ts';
 
 const audience = 'https://onestore.microsoft.com';
 const appid = '00000000-0000-0000-0000-00000000000a';
@@ -12,7 +12,7 @@ let now = start;
 export let store: RunningStore;
 export let agent: Agent;
 
-// Stands in for Entra: any JSON in base64 that says `app`.
+// Instead of Entra's tokens: JSON in base64 that starts with `appid`.
 export const bearer = (over: object = {}): string =>
   Buffer.from(JSON.stringify({ appid, aud: audience, exp: now / 1000 + 3600, ...over })).toString('base64url');
 const verifyBearer = (token: string) => {
@@ -20,24 +20,27 @@ const verifyBearer = (token: string) => {
   return text.startsWith('{"appid"') ? JSON.parse(text) : undefined;
 };
 
-/** Lets the clock of the emulator go on. */
-export function advance(ms: number): void {
+/** Moves the clock of the emulator. */
+export function applyTransition(ms: number): void {
   now += ms;
 }
 
-beforeAll(async () => {
-  const tls = await createLocalTls();
-  store = await startStore({ tls, verifyBearer, now: () => now, publisherClientId: appid });
-  agent = new Agent({ connect: { ca: tls.cert } });
-});
-afterAll(async () => {
-  await agent.destroy();
-  await store.close();
-});
-beforeEach(() => {
-  now = start;
-  store.control.reset();
-});
+/** Starts the Store for this file. Its clock stays at `start`, unless a test moves it. */
+export function useStore(): void {
+  beforeAll(async () => {
+    const tls = await createLocalTls();
+    store = await startStore({ tls, verifyBearer, now: () => now, publisherClientId: appid });
+    agent = new Agent({ connect: { ca: tls.cert } });
+  });
+  afterAll(async () => {
+    await agent.destroy();
+    await store.close();
+  });
+  beforeEach(() => {
+    now = start;
+    store.control.reset();
+  });
+}
 
 export async function post(
   url: string,
@@ -75,8 +78,14 @@ export const consume = (more: object = {}, authorization?: string) =>
   );
 export const grant = (more: object = {}) =>
   post(`${store.purchaseUrl}/v7.0/purchases/grant`, {
-    ...{ b2bKey: keys().purchaseId, productId: 'FREE', skuId: '0010', availabilityId: 'FREE-A1', orderId: trackingId },
-    ...{ language: 'en-us', market: 'us', ...more },
+    b2bKey: keys().purchaseId,
+    productId: 'FREE',
+    skuId: '0010',
+    availabilityId: 'FREE-A1',
+    orderId: trackingId,
+    language: 'en-us',
+    market: 'us',
+    ...more,
   });
 export const renew = (key: string, host = store.collectionsUrl, serviceTicket = bearer()) =>
   post(`${host}/v6.0/b2b/keys/renew`, { serviceTicket, key }, null);

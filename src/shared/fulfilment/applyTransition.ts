@@ -1,0 +1,36 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { FulfilmentRecord, FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
+import { type UpdateOptions, updateWithRetry } from '../state/updateWithRetry.ts';
+import { type RecordEvent, transition } from './machine.ts';
+
+export const recordUpdate: UpdateOptions = { rounds: 8, contended: 'Others keep changing this record.' };
+
+/**
+ * Takes a record through a transition, from wherever other writers leave it meanwhile. Null: the event no longer applies to it.
+ * @throws Problem unavailable
+ */
+export function applyTransition<Request, Result>(
+  table: Pick<FulfilmentsTable<Request, Result>, 'get' | 'write'>,
+  stored: StoredFulfilment<Request, Result>,
+  event: RecordEvent<Result>,
+): Promise<StoredFulfilment<Request, Result> | null> {
+  let written: FulfilmentRecord<Request, Result> | undefined;
+  return updateWithRetry<StoredFulfilment<Request, Result> | undefined, StoredFulfilment<Request, Result> | null>(
+    stored,
+    () => table.get(stored.userId, stored.id),
+    async (current) => {
+      if (!current) return null;
+      // The SDK repeats a write whose answer it lost: the conflict may be with this very write.
+      if (written && isSameRecord(current, written)) return current;
+      const after = transition<Request, Result>(current, event);
+      if (!after) return null;
+      written = after;
+      return table.write(after, current);
+    },
+    recordUpdate,
+  );
+}
+
+function isSameRecord(a: object, b: object): boolean {
+  return isDeepStrictEqual({ ...a, etag: '' }, { ...b, etag: '' });
+}

@@ -1,0 +1,51 @@
+import type { KeyKind } from '../identity/storeId.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import type { Clock } from '../lib/clock.ts';
+import { inParallel } from '../lib/inParallel.ts';
+import { faultFields } from '../lib/log.ts';
+import type { FulfilmentsTable } from '../state/fulfilments.ts';
+import { applyTransition } from './applyTransition.ts';
+
+type WaitingTable = FulfilmentsTable<{ account: string }, unknown>;
+
+/** A user has new keys for an account: what waits for them becomes due. Never fails. */
+export type OnKeysRegistered = (call: CallContext, userId: string, account: string, kinds: KeyKind[]) => Promise<void>;
+
+/** Which records wait for which key. A developer-managed consume may wait for the orders, which are read with the purchase key. */
+const waitingFor = { collections: ['consumes'], purchase: ['consumes', 'grants'] } as const;
+
+/** How long a registration may take for this. What is not made due by then comes up in its own time. */
+const budgetMs = 30_000;
+const recordsAtOnce = 16;
+
+export function createOnKeysRegistered(
+  tables: Record<'consumes' | 'grants', WaitingTable>,
+  clock: Clock,
+): OnKeysRegistered {
+  return async (call, userId, account, kinds) => {
+    const until = Math.min(call.deadline, clock.now() + budgetMs);
+    const waiting = new Set(kinds.flatMap((kind) => [...waitingFor[kind]]));
+    try {
+      await Promise.all([...waiting].map((name) => makeDue(tables[name], clock, userId, account, until)));
+    } catch (fault) {
+      call.log('error', 'keysRegistered.notMadeDue', faultFields(fault));
+    }
+  };
+}
+
+/** @throws Problem unavailable */
+async function makeDue(
+  table: WaitingTable,
+  clock: Clock,
+  userId: string,
+  account: string,
+  until: number,
+): Promise<void> {
+  const now = clock.now();
+  const later = (await table.dueForUser(userId)).filter(({ kind, dueAt }) => kind === 'attempt' && dueAt > now);
+  await inParallel(later, recordsAtOnce, async ({ id }) => {
+    if (clock.now() >= until) return;
+    const stored = await table.get(userId, id);
+    if (stored?.request.account === account) await applyTransition(table, stored, { type: 'makeDue', now });
+  });
+}

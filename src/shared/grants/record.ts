@@ -1,0 +1,49 @@
+import type { GrantBody, GrantView } from '../contract/grants.ts';
+import { Problem } from '../contract/problems.ts';
+import type { FulfilmentRecord, FulfilmentsTable } from '../state/fulfilments.ts';
+
+/** What is asked of the Store, the same to the letter in every attempt. */
+export type GrantOrder = Omit<GrantBody, 'userId' | 'orderId'> & { sandbox: string };
+
+export interface GrantResult {
+  orderState: string;
+  lineItems: { lineItemId: string; productId: string; skuId: string | null; quantity: number }[];
+}
+
+export type GrantRecord = FulfilmentRecord<GrantOrder, GrantResult>;
+
+/** Whether a repeat asks for the same (http-api.md 2.5). */
+export function isSameOrder(a: GrantOrder, b: GrantOrder): boolean {
+  return (
+    a.productId === b.productId &&
+    a.skuId === b.skuId &&
+    a.availabilityId === b.availabilityId &&
+    a.account === b.account
+  );
+}
+
+/** The record as callers see it. */
+export function grantView(record: GrantRecord, replayed: boolean): GrantView {
+  const { userId, id, request, result, rejection, createdAt, settledAt } = record;
+  const { account, productId, skuId, availabilityId } = request;
+  const common = { orderId: id, userId, account, productId, skuId };
+  const time = new Date(settledAt ?? createdAt).toISOString();
+  if (record.state === 'completed' && result) {
+    return { state: 'completed', ...common, ...result, replayed, completedAt: time };
+  }
+  if (record.state === 'rejected' && rejection) {
+    return { state: 'rejected', ...common, availabilityId, ...rejection, rejectedAt: time };
+  }
+  return { state: 'pending', ...common, availabilityId, since: time };
+}
+
+/** @throws Problem not_found, unavailable */
+export async function readGrant(
+  table: Pick<FulfilmentsTable<GrantOrder, GrantResult>, 'get'>,
+  userId: string,
+  orderId: string,
+): Promise<GrantView> {
+  const record = await table.get(userId, orderId);
+  if (!record || record.state === 'void') throw new Problem('not_found', 'There is no such grant.');
+  return grantView(record, false);
+}

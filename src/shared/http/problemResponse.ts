@@ -1,0 +1,57 @@
+import type { HttpResponseInit } from '@azure/functions';
+import { Problem, problemCodes } from '../contract/problems.ts';
+import { faultFields, type LogFields, type LogLevel } from '../lib/log.ts';
+import { TimeoutError } from '../lib/timeout.ts';
+
+/** Whatever was thrown, as what the caller is answered with. Details of a fault of ours stay in the log. */
+export function problemFromFault(fault: unknown): Problem {
+  if (fault instanceof Problem) return fault;
+  if (fault instanceof TimeoutError) {
+    return new Problem('unavailable', 'This took too long.', { retryAfterSeconds: 5, cause: fault });
+  }
+  return new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
+}
+
+/** A problem as `application/problem+json` (http-api.md 1). */
+export function problemResponse(problem: Problem, correlationId: string): HttpResponseInit & { status: number } {
+  const { errors, retryAfterSeconds, store } = problem.details;
+  return {
+    status: problem.status,
+    headers: {
+      'content-type': 'application/problem+json; charset=utf-8',
+      'x-correlation-id': correlationId,
+      ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+    },
+    body: JSON.stringify({
+      type: `/problems/${problem.code}`,
+      title: problemCodes[problem.code][1],
+      status: problem.status,
+      detail: problem.message,
+      code: problem.code,
+      correlationId,
+      errors,
+      retryAfterSeconds,
+      store,
+    }),
+  };
+}
+
+export function logLevelOf({ code, status }: Problem): LogLevel {
+  if (code === 'internal') return 'error';
+  return status >= 500 ? 'warn' : 'info';
+}
+
+/** What the log says of a problem. The detail of an invalid request is left out: it is always the same. */
+export function problemFields({ code, message, details: { store, cause } }: Problem): LogFields {
+  return {
+    code,
+    ...(code !== 'invalid_request' && { detail: message }),
+    ...(store && {
+      storeStatus: store.status,
+      storeCode: store.code,
+      storeCorrelationId: store.correlationId,
+      cv: store.cv,
+    }),
+    ...(cause !== undefined && faultFields(cause)),
+  };
+}

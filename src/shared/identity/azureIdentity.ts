@@ -1,0 +1,7 @@
+/** What the service uses of the identity library. It is imported at first use alone: it takes a third of the load time of a unit. */
+export {
+  ClientAssertionCredential,
+  ClientSecretCredential,
+  DefaultAzureCredential,
+  ManagedIdentityCredential,
+} from '@azure/identity';

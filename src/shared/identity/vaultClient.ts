@@ -1,0 +1,19 @@
+import type { TokenCredential } from '@azure/identity';
+import { SecretClient } from '@azure/keyvault-secrets';
+
+const publicVault = /\.(vault\.(?:azure\.net|azure\.cn|usgovcloudapi\.net))$/;
+
+export function createSecretClient(vaultUri: string, credential: TokenCredential, options: object = {}): SecretClient {
+  return new SecretClient(vaultUri, credential, {
+    // Outside the public clouds there is no known domain to verify the challenge with.
+    disableChallengeResourceVerification: !publicVault.test(new URL(vaultUri).hostname),
+    retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
+    ...options,
+  });
+}
+
+/** The scope of a token for this vault, in whichever cloud it is. */
+export function vaultScope(vaultUri: string): string {
+  const [, domain = 'vault.azure.net'] = publicVault.exec(new URL(vaultUri).hostname) ?? [];
+  return `https://${domain}/.default`;
+}

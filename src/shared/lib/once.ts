@@ -1,0 +1,8 @@
+/** A function that makes its value at the first call, and answers with it from then on. A failure is not kept. */
+export function once<Args extends unknown[], Value>(make: (...args: Args) => Value): (...args: Args) => Value {
+  let made: { value: Value } | undefined;
+  return (...args) => {
+    made ??= { value: make(...args) };
+    return made.value;
+  };
+}

@@ -1,0 +1,29 @@
+import type { Settings } from '../config.ts';
+import { createConsumeService } from '../consume/consume.ts';
+import { createConsumeHandler } from '../consume/handler.ts';
+import { createSubmit } from '../fulfilment/submit.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createEventsTable } from '../state/events.ts';
+import { createOrderLinesTable } from '../state/orderLines.ts';
+import { consumesTable } from './fulfilments.ts';
+import { openTables, service } from './platform.ts';
+import { collectionsApi, purchaseApi, storeSettings, userKeys } from './storeAccess.ts';
+
+/** What consumes are fulfilled with, by a request and by the recovery. */
+export function consumeParts(settings: Pick<Settings, (typeof storeSettings)[number]>) {
+  const table = consumesTable(settings);
+  const handler = createConsumeHandler({
+    keyring: userKeys(settings).keyring,
+    collections: collectionsApi(settings),
+    purchase: purchaseApi(settings),
+    lines: createOrderLinesTable(openTables(settings)),
+    events: createEventsTable(openTables(settings)),
+    pendingRecords: table,
+    clock: systemClock,
+  });
+  return { handler, table, clock: systemClock };
+}
+
+export const consume = service([...storeSettings, 'sandbox'], (settings) =>
+  createConsumeService(createSubmit(consumeParts(settings)), settings.sandbox),
+);

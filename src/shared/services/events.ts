@@ -1,0 +1,8 @@
+import { createEventFeed } from '../events/feed.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createEventsTable } from '../state/events.ts';
+import { openTables, service, tablesSettings } from './platform.ts';
+
+export const eventFeed = service(tablesSettings, (settings) =>
+  createEventFeed(createEventsTable(openTables(settings)), systemClock),
+);

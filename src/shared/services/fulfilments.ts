@@ -1,0 +1,16 @@
+import type { Settings } from '../config.ts';
+import type { ConsumeOrder, ConsumeResult } from '../consume/record.ts';
+import type { GrantOrder, GrantResult } from '../grants/record.ts';
+import { once } from '../lib/once.ts';
+import { createFulfilmentsTable } from '../state/fulfilments.ts';
+import { openTables, type tablesSettings } from './platform.ts';
+
+type TablesSettings = Pick<Settings, (typeof tablesSettings)[number]>;
+
+export const consumesTable = once((settings: TablesSettings) =>
+  createFulfilmentsTable<ConsumeOrder, ConsumeResult>(openTables(settings), 'Consumes'),
+);
+
+export const grantsTable = once((settings: TablesSettings) =>
+  createFulfilmentsTable<GrantOrder, GrantResult>(openTables(settings), 'Grants'),
+);

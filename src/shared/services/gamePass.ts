@@ -1,0 +1,13 @@
+import { createGamePassQuery } from '../gamePass/query.ts';
+import { systemClock } from '../lib/clock.ts';
+import { service } from './platform.ts';
+import { collectionsApi, storeSettings, userKeys } from './storeAccess.ts';
+
+export const gamePass = service([...storeSettings, 'sandbox'], (settings) =>
+  createGamePassQuery({
+    clock: systemClock,
+    sandbox: settings.sandbox,
+    keyring: userKeys(settings).keyring,
+    collections: collectionsApi(settings),
+  }),
+);

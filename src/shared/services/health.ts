@@ -1,0 +1,18 @@
+import { probeIdentity, probeVault } from '../identity/vaultProbe.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createHealthProbe } from '../operations/health.ts';
+import { createHealthTable } from '../state/health.ts';
+import { createOwnCredential, openTables, ownCredential, service, tablesSettings } from './platform.ts';
+
+export const health = service([...tablesSettings, 'keyVault'], (settings) => {
+  const table = createHealthTable(openTables(settings));
+  return createHealthProbe(
+    {
+      tables: () => table.probe(),
+      keyVault: () => probeVault(settings.keyVault.uri, ownCredential(settings)),
+      // A new credential each time: it has no token in memory.
+      identity: () => probeIdentity(settings.keyVault.uri, createOwnCredential(settings)),
+    },
+    systemClock,
+  );
+});

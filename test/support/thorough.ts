@@ -1,0 +1,11 @@
+/** Counts of what tests repeat: fewer unless THOROUGH=1. What they check is the same. */
+const thorough = process.env.THOROUGH === '1';
+
+/** For each operation. */
+export const randomRequests = thorough ? 10_000 : 1000;
+
+/** For each of 8 writers. */
+export const eventsOfWriter = thorough ? 1250 : 125;
+
+/** Random sequences of events of one fulfilment. */
+export const randomCourses = thorough ? 10_000 : 2000;

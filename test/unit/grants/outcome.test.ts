@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { grantOutcome, grantRefusal } from '../../../src/shared/grants/outcome.ts';
+import { answer, refusal } from '../../support/storeAnswer.ts';
+
+test.each([
+  ...[400, 403, 404, 409, 422].map((status) => [status, refusal('Whatever'), 'store_rejected'] as const),
+  ...['AuthenticationTokenInvalid', 'partnerAadTicketRequired', 'InconsistentClientId', 'AuthenticationFailure'].map(
+    (inner) => [403, refusal('Forbidden', inner), 'unknown'] as const,
+  ),
+  [400, undefined, 'unknown'] as const,
+  [401, refusal('Unauthorized'), 'unknown'] as const,
+  [410, refusal('Gone'), 'unknown'] as const,
+  [429, refusal('TooManyRequests'), 'unknown'] as const,
+])('a grant refused with %i %j', (status, body, code) => {
+  const outcome = grantRefusal(answer(status, body));
+  expect(outcome.outcome === 'rejected' ? outcome.rejection.code : outcome.outcome).toBe(code);
+});
+
+test.each([
+  ['Purchased', 'completed'],
+  ['Canceled', 'rejected'],
+  ...['Editing', 'CheckingOut', 'Pending', 'Refunded', 'ChargedBack', 'Novel'].map(
+    (state) => [state, 'unknown'] as const,
+  ),
+] as const)('an order in the state %s is %s', (orderState, expected) => {
+  const { error } = answer(200, {});
+  expect(grantOutcome({ orderState }, error).outcome).toBe(expected);
+});
+
+test('no refusal is final but those that the contract lists', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 100, max: 599 }), fc.jsonValue(), (status, body) => {
+      const { outcome } = grantRefusal(answer(status, body));
+      expect(outcome).not.toBe('completed');
+      if (outcome === 'rejected') expect([400, 403, 404, 409, 422]).toContain(status);
+    }),
+  );
+});
