@@ -75,7 +75,7 @@ function spawnAzurite(endpoints: Endpoints, key: string, location: string | unde
   args.push('--tablePort', `${endpoints.tablePort}`);
   return spawn(process.execPath, args, {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    // A group of its own: Ctrl-C is for the parent, which ends this one after those that use it.
+    // In its own process group: Ctrl-C reaches the parent alone, which ends this process after the parts that use it.
     detached: true,
     env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
   });

@@ -5,7 +5,7 @@ import type { FunctionInfo } from './host/host.ts';
 
 const startMs = 30_000;
 const stopMs = 10_000;
-/** What a process needs of its surroundings; the rest of a developer's shell (AZURE_*, NODE_OPTIONS) stays outside. */
+/** What a process needs of its surroundings; it does not get the rest of a developer's shell (AZURE_*, NODE_OPTIONS). */
 const inherited = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'USERPROFILE', 'LANG'];
 /** What Node prints for a debugger: not the reason why a host ended. */
 const debuggerLines = /^(Debugger listening on|For help, see:|Debugger attached|Waiting for the debugger).*\n?/gm;
@@ -33,7 +33,7 @@ export async function startHostProcess(settings: Record<string, string>, inspect
   const child = spawn(process.execPath, [...nodeOptions, join(process.cwd(), 'dist', 'local', 'host.js')], {
     env: environmentOf(settings),
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    // A group of its own: Ctrl-C is for the parent, which ends this one before what it depends on.
+    // In its own process group: Ctrl-C reaches the parent alone, which ends this process before the parts that it uses.
     detached: true,
   });
   try {

@@ -1,9 +1,9 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 
-/** Signs and reads tokens with RS256; synchronously, which `jose` does not offer, so that emulators act without a gap. */
+/** Signs and reads tokens with RS256. Synchronous, unlike `jose`: the emulators must not be interrupted while they act. */
 export interface TokenSigner {
   sign(claims: Record<string, unknown>): string;
-  /** The claims of a token that this signer made; times are not looked at. */
+  /** The claims of a token that this signer made. Does not check its times. */
   read(token: string): Record<string, unknown> | undefined;
 }
 

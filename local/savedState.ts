@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import type { SecretVersion } from './emulators/keyVault.ts';
 import type { SavedWorld } from './emulators/store/world.ts';
 
-/** Who is who in a local stack: made up at random, kept with its state. */
+/** The identities and keys of a local stack: random values, saved with its state. */
 export interface Identities {
   tenantId: string;
   publisher: { clientId: string; secret: string };
+  /** The app's own identity, towards Key Vault. */
   own: { clientId: string; secret: string };
   functionKey: string;
   masterKey: string;
@@ -29,17 +30,19 @@ export function newIdentities(): Identities {
   return { tenantId: randomUUID(), publisher: app(), own: app(), functionKey: key(), masterKey: key() };
 }
 
-/** What was saved in a folder; undefined if nothing was. */
+/** The state that is saved in a folder; undefined if there is none. */
 export function loadStack(folder: string): SavedStack | undefined {
   try {
     return JSON.parse(readFileSync(join(folder, file), 'utf8'));
   } catch (fault) {
     if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(`The saved state in ${folder} cannot be read. Delete the folder to start anew.`, { cause: fault });
+    throw new Error(`The saved state in ${folder} cannot be read. Delete the folder to start with an empty one.`, {
+      cause: fault,
+    });
   }
 }
 
-/** Saves as a whole or not at all, for this user's eyes only. */
+/** Replaces the saved state as a whole. Only this user can read it. */
 export function saveStack(folder: string, saved: SavedStack): void {
   mkdirSync(folder, { recursive: true });
   const next = join(folder, `${file}.next`);

@@ -32,7 +32,7 @@ export interface StackOptions {
   inspectPort?: number;
   /** Takes a line about what is starting now. */
   onProgress?: (line: string) => void;
-  /** A part ended that was not asked to. */
+  /** A part ended by itself. */
   onLost?: (part: string, how: string) => void;
 }
 
@@ -77,7 +77,7 @@ async function startParts(options: StackOptions, teardown: Teardown): Promise<St
   const tls = await createLocalTls();
   const emulators = await startEmulators({ state, tls, ports, teardown });
 
-  // Only now that the ports are ours: another stack that runs on the same state keeps its files.
+  // After the emulators: a stack that cannot start leaves the files of an earlier one as they are.
   const caFile = writeRequestFiles(state, tls);
   onProgress('Starting Azurite ...');
   const azurite = await startPart('Azurite', undefined, () =>
@@ -88,7 +88,7 @@ async function startParts(options: StackOptions, teardown: Teardown): Promise<St
 
   const settings = settingsOf({ identities: state.identities, emulators, azurite, caFile, options });
   const save = (): void => saveState(state, emulators);
-  // Runs after the functions have ended: what they do last is saved too.
+  // Runs after the functions have ended, so that what they do last is saved too.
   teardown.add(save);
   onProgress('Starting the functions ...');
   const functions = await startFunctions(settings, options, teardown);
@@ -108,7 +108,7 @@ async function startParts(options: StackOptions, teardown: Teardown): Promise<St
   };
 }
 
-/** The host starts last: that its ports are in use is known, and said, before anything starts. */
+/** The functions host starts last. That one of its ports is in use must be known before anything starts. */
 async function checkHostPorts({ ports, inspectPort }: StackOptions): Promise<void> {
   if (ports) await startPart('functions', ports.functions, () => assertPortFree(ports.functions));
   if (inspectPort !== undefined) await startPart('debugger', inspectPort, () => assertPortFree(inspectPort));

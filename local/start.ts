@@ -51,8 +51,11 @@ async function start({ ports, inspectPort }: StartOptions): Promise<void> {
     endWith(0);
   });
   process.on('SIGTERM', () => endWith(0));
-  // The terminal was closed: there is nothing to print to.
-  process.on('SIGHUP', () => endWith(0));
+  process.on('SIGHUP', () => {
+    // The terminal was closed. What is still printed has no reader, which is no reason to end early.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+    endWith(0);
+  });
   console.log(guideOf(started, inspectPort));
 }
 

@@ -1,12 +1,12 @@
 import { generate } from 'selfsigned';
 
 export interface LocalTls {
-  /** PEM. The certificate is its own authority: who is to trust it gets it by `NODE_EXTRA_CA_CERTS`. */
+  /** PEM. The certificate is its own authority. A process trusts it through `NODE_EXTRA_CA_CERTS`. */
   cert: string;
   key: string;
 }
 
-/** A certificate for localhost, made anew for each run: MSAL and Key Vault's client refuse plain http. */
+/** A certificate for localhost, a new one for each run: MSAL and Key Vault's client refuse plain http. */
 export async function createLocalTls(): Promise<LocalTls> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',

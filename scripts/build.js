@@ -37,9 +37,8 @@ const common = {
   logLevel: 'warning',
   legalComments: 'none',
 };
-// A debugger finds src/ and local/ through these. `sourceRoot` adds one level, because dist/.next-*/ is one level deeper
-// than dist/, where the files end up. Units are for deployment and get none: their maps would triple the time of a build.
-const sourceMaps = { sourcemap: true, sourcesContent: false, sourceRoot: 'built' };
+// A debugger finds src/ and local/ through these. Units are for deployment and get none: their maps would triple the time.
+const sourceMaps = { sourcemap: true, sourcesContent: false };
 // Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
 const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
 
@@ -130,6 +129,7 @@ try {
       splitting: true,
     }),
   ]);
+  for (const folder of ['app', 'local']) moveSources(join(next, folder));
   copyFileSync(join(next, lazyFile), join(next, 'app', lazyFile));
   for (const unit of Object.keys(units)) {
     const folder = join(next, 'units', unit);
@@ -154,6 +154,16 @@ try {
   rmSync(next, { recursive: true, force: true });
 }
 if (!quiet) console.log(`dist/: app, ${Object.keys(units).length} units, local`);
+
+/** Makes the paths in source maps those from dist/, which is one level above the folder of the build. */
+function moveSources(folder) {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.map'))) {
+    const file = join(folder, name);
+    const map = JSON.parse(readFileSync(file, 'utf8'));
+    map.sources = map.sources.map((source) => source.replace('../../../', '../../'));
+    writeFileSync(file, JSON.stringify(map));
+  }
+}
 
 function emitUnbundled(outDir) {
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '..', 'bin', 'tsc');

@@ -1,9 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { tokenSigner } from '../jwt.ts';
+import { type TokenSigner, tokenSigner } from '../jwt.ts';
 import type { LocalTls } from '../tls.ts';
-import { serviceFault, serviceFaults } from './faults.ts';
-import { readBody, sendJson, startHttps } from './https.ts';
+import { type ServiceFaults, serviceFault, serviceFaults } from './faults.ts';
+import { readBody, sendControlReply, sendJson, startHttps } from './https.ts';
 
 export interface EntraApp {
   clientId: string;
@@ -40,114 +41,152 @@ const settingsInput = z.strictObject({ tokenLifetime: z.number().int().positive(
 const tokenPath = /^\/([^/]+)\/oauth2\/v2\.0\/token$/;
 const configurationPath = /^\/([^/]+)\/v2\.0\/\.well-known\/openid-configuration$/;
 
+interface EntraState {
+  tenantId: string;
+  apps: EntraApp[];
+  now: () => number;
+  signer: TokenSigner;
+  faults: ServiceFaults;
+  /** Every token that was issued. */
+  issued: string[];
+  counters: { tokenRequests: number; refused: number; tokenLifetime: number };
+}
+
 /**
  * Emulates Entra's token endpoint for apps with a secret. `/emulator/`: `PUT apps/{clientId}/secrets {secrets}`,
  * `PUT settings {tokenLifetime}`, `POST faults`, `DELETE faults`, `GET state`.
  */
 export async function startEntra(options: EntraOptions) {
-  const { tenantId, apps, now = Date.now } = options;
-  const signer = tokenSigner();
-  const faults = serviceFaults();
-  const issued: string[] = [];
-  const state = { tokenRequests: 0, refused: 0, tokenLifetime: options.tokenLifetime ?? 3600 };
-
-  const refusal = (status: number, error: string, code: number, text: string): Reply => {
-    state.refused += 1;
-    const timestamp = new Date(now()).toISOString();
-    return { status, body: { error, error_description: `AADSTS${code}: ${text}`, error_codes: [code], timestamp } };
+  const { tls, port, tenantId, apps, tokenLifetime = 3600, now = Date.now } = options;
+  const entra: EntraState = {
+    tenantId,
+    apps,
+    now,
+    signer: tokenSigner(),
+    faults: serviceFaults(),
+    issued: [],
+    counters: { tokenRequests: 0, refused: 0, tokenLifetime },
   };
-
-  const token = (tenant: string, form: URLSearchParams): Reply => {
-    state.tokenRequests += 1;
-    const app = apps.find(({ clientId }) => clientId === form.get('client_id'));
-    const audience = (form.get('scope') ?? '').split(' ')[0]?.replace(/\/\.default$/, '') ?? '';
-    if (tenant !== tenantId) return refusal(400, 'invalid_request', 90002, 'Tenant not found.');
-    if (form.get('grant_type') !== 'client_credentials')
-      return refusal(400, 'unsupported_grant_type', 70003, 'The grant type is not supported.');
-    if (!app) return refusal(400, 'unauthorized_client', 700016, 'Application was not found in the directory.');
-    if (!app.secrets.some((secret) => same(secret, form.get('client_secret') ?? '')))
-      return refusal(401, 'invalid_client', 7000215, 'Invalid client secret provided.');
-    if (!app.audiences.includes(audience))
-      return refusal(400, 'invalid_scope', 70011, 'The provided value for scope is not valid.');
-    const iat = Math.floor(now() / 1000);
-    const expires = { expires_in: state.tokenLifetime, ext_expires_in: state.tokenLifetime };
-    const accessToken = signer.sign({
-      ...{ aud: audience, iss: `https://sts.windows.net/${tenantId}/`, iat, nbf: iat, exp: iat + state.tokenLifetime },
-      ...{ appid: app.clientId, tid: tenantId, ver: '1.0', uti: String(state.tokenRequests) },
-    });
-    issued.push(accessToken);
-    return { status: 200, body: { token_type: 'Bearer', ...expires, access_token: accessToken } };
-  };
-
-  const reply = (method: string, path: string, text: string): Reply => {
-    const tenant = tokenPath.exec(path)?.[1];
-    if (tenant !== undefined && method === 'POST') return token(tenant, new URLSearchParams(text));
-    const configured = configurationPath.exec(path)?.[1];
-    if (configured === tenantId) return { status: 200, body: configurationOf(server.url, tenantId) };
-    if (configured !== undefined) return refusal(400, 'invalid_tenant', 90002, 'Tenant not found.');
-    return { status: 404, body: { error: 'not_found' } };
-  };
-
-  const control = (method: string, path: string, body: unknown): unknown => {
-    const clientId = /^\/emulator\/apps\/([^/]+)\/secrets$/.exec(path)?.[1];
-    if (method === 'PUT' && clientId !== undefined) return setSecrets(clientId, secretsInput.parse(body).secrets);
-    if (method === 'PUT' && path === '/emulator/settings') return Object.assign(state, settingsInput.parse(body));
-    if (method === 'POST' && path === '/emulator/faults') return faults.add(serviceFault.parse(body));
-    if (method === 'DELETE' && path === '/emulator/faults') return faults.clear();
-    if (method === 'GET' && path === '/emulator/state') return state;
-    throw new Error(`No ${method} ${path} here.`);
-  };
-
-  function setSecrets(clientId: string, secrets: string[]): void {
-    const app = apps.find((one) => one.clientId === clientId);
-    if (!app) throw new Error(`No app ${clientId} here.`);
-    app.secrets = secrets;
-  }
-
   const server = await startHttps({
-    tls: options.tls,
-    ...(options.port !== undefined && { port: options.port }),
-    handler: async (request, response) => {
-      const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-      const text = (await readBody(request)).toString();
-      if (path.startsWith('/emulator/')) {
-        try {
-          sendJson(response, 200, control(request.method ?? '', path, text === '' ? {} : JSON.parse(text)) ?? {});
-        } catch (fault) {
-          sendJson(response, 400, { error: fault instanceof Error ? fault.message : 'Not understood.' });
-        }
-        return;
-      }
-      if (await faults.met(response)) return;
-      const { status, body } = reply(request.method ?? '', path, text);
-      sendJson(response, status, body);
-    },
+    tls,
+    ...(port !== undefined && { port }),
+    handler: (request, response) => handle(entra, server.url, request, response),
   });
-
   return {
     url: server.url,
-    faults,
-    state: state as Readonly<typeof state>,
-    /** Every token that was handed out: what must be found nowhere. */
-    issued: issued as readonly string[],
-    setSecrets,
+    faults: entra.faults,
+    state: entra.counters as Readonly<typeof entra.counters>,
+    /** Every token that was issued: tests search for them where no token may be. */
+    issued: entra.issued as readonly string[],
+    setSecrets: (clientId: string, secrets: string[]): void => setSecrets(entra, clientId, secrets),
     exportSecrets: (): Record<string, string[]> =>
       Object.fromEntries(apps.map(({ clientId, secrets }) => [clientId, [...secrets]])),
     setTokenLifetime(seconds: number): void {
-      state.tokenLifetime = seconds;
+      entra.counters.tokenLifetime = seconds;
     },
-    /** What a genuine token says; undefined for anything else. Its end is not looked at. */
+    /** What a genuine token says; undefined for anything else. Does not check its expiry. */
     verify(bearer: string): { appid: string; aud: string; exp: number } | undefined {
-      const claims = signer.read(bearer);
+      const claims = entra.signer.read(bearer);
       return claims && { appid: String(claims.appid), aud: String(claims.aud), exp: Number(claims.exp) };
     },
     close: server.close,
   };
 }
 
+async function handle(
+  entra: EntraState,
+  url: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method = '' } = request;
+  const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  const text = (await readBody(request)).toString();
+  if (path.startsWith('/emulator/')) {
+    sendControlReply(response, () => control(entra, method, path, text === '' ? {} : JSON.parse(text)));
+    return;
+  }
+  if (await entra.faults.apply(response)) return;
+  const { status, body } = reply(entra, url, method, path, text);
+  sendJson(response, status, body);
+}
+
+function reply(entra: EntraState, url: string, method: string, path: string, text: string): Reply {
+  const tenant = tokenPath.exec(path)?.[1];
+  if (tenant !== undefined && method === 'POST') return token(entra, tenant, new URLSearchParams(text));
+  const configured = configurationPath.exec(path)?.[1];
+  if (configured === entra.tenantId) return { status: 200, body: configurationOf(url, entra.tenantId) };
+  if (configured !== undefined) return refusal(entra, 400, 'invalid_tenant', 90002, 'Tenant not found.');
+  return { status: 404, body: { error: 'not_found' } };
+}
+
+function token(entra: EntraState, tenant: string, form: URLSearchParams): Reply {
+  const { tenantId, apps, counters } = entra;
+  counters.tokenRequests += 1;
+  const app = apps.find(({ clientId }) => clientId === form.get('client_id'));
+  const audience = (form.get('scope') ?? '').split(' ')[0]?.replace(/\/\.default$/, '') ?? '';
+  if (tenant !== tenantId) return refusal(entra, 400, 'invalid_request', 90002, 'Tenant not found.');
+  if (form.get('grant_type') !== 'client_credentials')
+    return refusal(entra, 400, 'unsupported_grant_type', 70003, 'The grant type is not supported.');
+  if (!app) return refusal(entra, 400, 'unauthorized_client', 700016, 'Application was not found in the directory.');
+  if (!app.secrets.some((secret) => isSameSecret(secret, form.get('client_secret') ?? '')))
+    return refusal(entra, 401, 'invalid_client', 7000215, 'Invalid client secret provided.');
+  if (!app.audiences.includes(audience))
+    return refusal(entra, 400, 'invalid_scope', 70011, 'The provided value for scope is not valid.');
+  return {
+    status: 200,
+    body: {
+      token_type: 'Bearer',
+      expires_in: counters.tokenLifetime,
+      ext_expires_in: counters.tokenLifetime,
+      access_token: issueToken(entra, app.clientId, audience),
+    },
+  };
+}
+
+function issueToken({ tenantId, now, signer, issued, counters }: EntraState, appid: string, audience: string): string {
+  const iat = Math.floor(now() / 1000);
+  const accessToken = signer.sign({
+    aud: audience,
+    iss: `https://sts.windows.net/${tenantId}/`,
+    iat,
+    nbf: iat,
+    exp: iat + counters.tokenLifetime,
+    appid,
+    tid: tenantId,
+    ver: '1.0',
+    uti: String(counters.tokenRequests),
+  });
+  issued.push(accessToken);
+  return accessToken;
+}
+
+function refusal(entra: EntraState, status: number, error: string, code: number, text: string): Reply {
+  entra.counters.refused += 1;
+  const timestamp = new Date(entra.now()).toISOString();
+  return { status, body: { error, error_description: `AADSTS${code}: ${text}`, error_codes: [code], timestamp } };
+}
+
+function control(entra: EntraState, method: string, path: string, body: unknown): unknown {
+  const { faults, counters } = entra;
+  const clientId = /^\/emulator\/apps\/([^/]+)\/secrets$/.exec(path)?.[1];
+  if (method === 'PUT' && clientId !== undefined) return setSecrets(entra, clientId, secretsInput.parse(body).secrets);
+  if (method === 'PUT' && path === '/emulator/settings') return Object.assign(counters, settingsInput.parse(body));
+  if (method === 'POST' && path === '/emulator/faults') return faults.add(serviceFault.parse(body));
+  if (method === 'DELETE' && path === '/emulator/faults') return faults.clear();
+  if (method === 'GET' && path === '/emulator/state') return counters;
+  throw new Error(`No ${method} ${path} here.`);
+}
+
+function setSecrets({ apps }: EntraState, clientId: string, secrets: string[]): void {
+  const app = apps.find((one) => one.clientId === clientId);
+  if (!app) throw new Error(`No app ${clientId} here.`);
+  app.secrets = secrets;
+}
+
 export type RunningEntra = Awaited<ReturnType<typeof startEntra>>;
 
-function same(secret: string, given: string): boolean {
+function isSameSecret(secret: string, given: string): boolean {
   const a = Buffer.from(secret);
   const b = Buffer.from(given);
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,4 +1,4 @@
-/** Faults that the next requests to an emulator meet. */
+/** Faults that are injected into the next requests to an emulator. */
 
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { sendJson } from './https.ts';
 
 export const serviceFault = z.strictObject({
-  /** How many requests meet it; null = all from now on. */
+  /** How many requests it is applied to; null = all from now on. */
   times: z.int().min(1).nullable().default(1),
   latencyMs: z.int().min(0).default(0),
-  /** Answered in place of the real answer; without it the request goes on after the wait. */
+  /** Is answered instead of the real answer. Without it the request continues after the wait. */
   status: z.int().min(200).max(599).optional(),
   /** Destroys the connection. */
   drop: z.boolean().default(false),
@@ -19,25 +19,25 @@ export type ServiceFault = z.input<typeof serviceFault>;
 export interface ServiceFaults {
   add(fault: ServiceFault): void;
   clear(): void;
-  /** Lets a request meet its fault; true if that was its answer. */
-  met(response: ServerResponse): Promise<boolean>;
+  /** Applies the next fault to a request; true if the request is answered by it. */
+  apply(response: ServerResponse): Promise<boolean>;
 }
 
 export function serviceFaults(): ServiceFaults {
-  const armed: z.output<typeof serviceFault>[] = [];
+  const pending: z.output<typeof serviceFault>[] = [];
   return {
     add: (fault) => {
-      armed.push(serviceFault.parse(fault));
+      pending.push(serviceFault.parse(fault));
     },
     clear: () => {
-      armed.length = 0;
+      pending.length = 0;
     },
-    async met(response) {
-      const fault = armed[0];
+    async apply(response) {
+      const fault = pending[0];
       if (!fault) return false;
       if (fault.times !== null) {
         fault.times -= 1;
-        if (fault.times === 0) armed.shift();
+        if (fault.times === 0) pending.shift();
       }
       if (fault.latencyMs > 0) await sleep(fault.latencyMs);
       if (fault.drop) response.destroy();

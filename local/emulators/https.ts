@@ -71,3 +71,12 @@ export function sendJson(
     })
     .end(text);
 }
+
+/** The answer of a control API: 200 with what `act` returns, or 400 with what it throws. */
+export function sendControlReply(response: ServerResponse, act: () => unknown): void {
+  try {
+    sendJson(response, 200, act() ?? {});
+  } catch (fault) {
+    sendJson(response, 400, { error: fault instanceof Error ? fault.message : 'Not understood.' });
+  }
+}

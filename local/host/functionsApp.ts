@@ -1,4 +1,4 @@
-/** What the Node worker of Azure Functions does: loads an app, keeps what it registers, invokes it through the real programming model. */
+/** Does what the Node worker of Azure Functions does: loads an app, records what it registers, invokes it through the real programming model. */
 import { randomUUID } from 'node:crypto';
 import { Module } from 'node:module';
 
@@ -21,7 +21,7 @@ export interface HostedFunction {
   callback: (...args: unknown[]) => unknown;
 }
 
-/** What a trigger hands over: one of the two shapes of the worker's protocol that are used here. */
+/** The input of a trigger, in one of the two shapes of the worker's protocol that are used here. */
 export type TriggerData = { http: RpcHttp } | { json: string };
 
 export interface RpcHttp {
@@ -61,22 +61,69 @@ export interface FunctionsApp {
 const coreModuleName = '@azure/functions-core';
 const shownLevels = new Set(['information', 'warning', 'error', 'critical']);
 
+/** What an app registers through the module that Azure's worker provides. */
+interface Registry {
+  functions: Map<string, HostedFunction>;
+  hooks: Map<HookName, Hook[]>;
+  model: ProgrammingModel | undefined;
+}
+
 /**
- * Loads the app and runs its start hooks. One app a process: the module is handed out by name to whoever requires it.
+ * Loads the app and runs its start hooks. One app in a process, because `require` is patched for the whole process.
  * @throws what the app or one of its hooks throws
  */
 export async function loadApp(load: () => Promise<unknown>, log: LogSink): Promise<FunctionsApp> {
-  const functions = new Map<string, HostedFunction>();
-  const hooks = new Map<HookName, Hook[]>();
-  let model: ProgrammingModel | undefined;
+  const registry: Registry = { functions: new Map(), hooks: new Map(), model: undefined };
+  const { functions, hooks } = registry;
   const appHookData = {};
+  provideModule(coreModule(registry, log));
+  const run = async (name: HookName, context: Record<string, unknown>): Promise<Record<string, unknown>> => {
+    for (const hook of hooks.get(name) ?? []) await hook(context);
+    return context;
+  };
 
-  provideModule({
-    version: '4.1000.0',
-    setProgrammingModel: (given: ProgrammingModel) => {
-      model = given;
+  await load();
+  const { model } = registry;
+  if (functions.size === 0 || !model) throw new Error('The app registers no function.');
+  await run('appStart', { hookData: {}, appHookData });
+  await model.getCapabilities({});
+
+  return {
+    functions,
+    terminate: async () => {
+      await run('appTerminate', { hookData: {}, appHookData });
     },
-    getProgrammingModel: () => model,
+    async invoke(hosted, data) {
+      const core = coreContext(hosted, data, log);
+      const invocation = model.getInvocationModel(core);
+      const { context, inputs } = await invocation.getArguments();
+      const shared = { hookData: {}, appHookData, invocationContext: context };
+      core.state = 'preInvocationHooks';
+      const before = await run('preInvocation', { ...shared, inputs, functionCallback: hosted.callback });
+      core.state = 'invocation';
+      const outcome = await invocation
+        .invokeFunction(context, before.inputs as unknown[], before.functionCallback as HostedFunction['callback'])
+        .then(
+          (result) => ({ result, error: undefined }),
+          (error: unknown) => ({ result: undefined, error: error ?? new Error('rejected') }),
+        );
+      core.state = 'postInvocationHooks';
+      const after = await run('postInvocation', { ...shared, inputs, ...outcome });
+      if (after.error !== undefined) throw after.error;
+      return invocation.getResponse(context, after.result);
+    },
+  };
+}
+
+/** The module `@azure/functions-core`, with the members that the programming model uses. */
+function coreModule(registry: Registry, log: LogSink): object {
+  const { functions, hooks } = registry;
+  return {
+    version: '4.1000.0',
+    setProgrammingModel: (model: ProgrammingModel) => {
+      registry.model = model;
+    },
+    getProgrammingModel: () => registry.model,
     registerFunction: (metadata: Omit<HostedFunction, 'callback'>, callback: HostedFunction['callback']) => {
       if (functions.has(metadata.name)) throw new Error(`Two functions are named ${metadata.name}.`);
       functions.set(metadata.name, { ...metadata, callback });
@@ -94,42 +141,6 @@ export async function loadApp(load: () => Promise<unknown>, log: LogSink): Promi
     },
     log: (level: string, _category: string, message: string) => {
       if (shownLevels.has(level)) log(level, 'app', message);
-    },
-  });
-  const run = async (name: HookName, context: Record<string, unknown>): Promise<Record<string, unknown>> => {
-    for (const hook of hooks.get(name) ?? []) await hook(context);
-    return context;
-  };
-
-  await load();
-  if (functions.size === 0 || !model) throw new Error('The app registers no function.');
-  const ready = model;
-  await run('appStart', { hookData: {}, appHookData });
-  await ready.getCapabilities({});
-
-  return {
-    functions,
-    terminate: async () => {
-      await run('appTerminate', { hookData: {}, appHookData });
-    },
-    async invoke(hosted, data) {
-      const core = coreContext(hosted, data, log);
-      const invocation = ready.getInvocationModel(core);
-      const { context, inputs } = await invocation.getArguments();
-      const shared = { hookData: {}, appHookData, invocationContext: context };
-      core.state = 'preInvocationHooks';
-      const before = await run('preInvocation', { ...shared, inputs, functionCallback: hosted.callback });
-      core.state = 'invocation';
-      const outcome = await invocation
-        .invokeFunction(context, before.inputs as unknown[], before.functionCallback as HostedFunction['callback'])
-        .then(
-          (result) => ({ result, error: undefined }),
-          (error: unknown) => ({ result: undefined, error: error ?? new Error('rejected') }),
-        );
-      core.state = 'postInvocationHooks';
-      const after = await run('postInvocation', { ...shared, inputs, ...outcome });
-      if (after.error !== undefined) throw after.error;
-      return invocation.getResponse(context, after.result);
     },
   };
 }

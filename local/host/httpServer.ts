@@ -15,28 +15,28 @@ export interface HttpHostOptions {
   log: LogSink;
 }
 
-/** Routes, keys and answers of Azure's host (azure-facts.md 4): what it answers itself has no body. */
+/** Routes, keys and answers as Azure's host has them. What the host answers itself has no body. */
 export function createHttpHost(options: HttpHostOptions): Server {
   const { app, routes, functionKey, masterKey, log } = options;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = 'GET', url = '/' } = request;
-    const [rawPath = '/', search = ''] = splitOnce(url, '?');
+    const [encodedPath = '/', search = ''] = splitOnce(url, '?');
     const query = queryOf(search);
     const key = keyOf(request, query);
-    const adminName = /^\/admin\/functions\/([^/]+)$/i.exec(rawPath)?.[1];
+    const adminName = /^\/admin\/functions\/([^/]+)$/i.exec(encodedPath)?.[1];
     if (adminName !== undefined && method === 'POST') {
       await readBody(request);
       response.writeHead(adminStatus(request, key, adminName)).end();
       return;
     }
-    const found = match(routes, method, rawPath);
+    const found = match(routes, method, encodedPath);
     const body = await readBody(request);
     if (found === 'notFound' || found === 'badRequest' || body === undefined) {
       response.writeHead(found === 'notFound' ? 404 : body === undefined ? 413 : 400).end();
       return;
     }
-    if (!found.route.anonymous && !same(key, functionKey) && !same(key, masterKey)) {
+    if (!found.route.anonymous && !isSameKey(key, functionKey) && !isSameKey(key, masterKey)) {
       response.writeHead(401).end();
       return;
     }
@@ -57,7 +57,7 @@ export function createHttpHost(options: HttpHostOptions): Server {
 
   const adminStatus = (request: IncomingMessage, key: string, name: string): number => {
     if (key === '') return 401;
-    if (!same(key, masterKey)) return same(key, functionKey) ? 403 : 401;
+    if (!isSameKey(key, masterKey)) return isSameKey(key, functionKey) ? 403 : 401;
     if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return 415;
     return options.fireTimer(decodeURIComponent(name)) ? 202 : 404;
   };
@@ -94,10 +94,10 @@ function hostOf({ headers: { host = '' } }: IncomingMessage): string {
   return /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/i.test(host) ? host : 'localhost';
 }
 
-function same(given: string, expected: string): boolean {
+function isSameKey(given: string, expected: string): boolean {
   const a = Buffer.from(given);
   const b = Buffer.from(expected);
-  // A key that is not set opens nothing.
+  // A key that is not set matches no request.
   return b.length > 0 && a.length === b.length && timingSafeEqual(a, b);
 }
 

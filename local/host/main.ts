@@ -15,7 +15,7 @@ try {
     );
   };
   process.on('SIGTERM', end);
-  // Ctrl-C reaches the whole group: the parent ends this process in its own time.
+  // Ctrl-C can reach this process too. As long as there is a parent, the parent ends it in the right order.
   process.on('SIGINT', () => {
     if (!process.connected) end();
   });

@@ -1,4 +1,4 @@
-/** Which function a request is for, as Azure's host decides it (azure-facts.md 4). Pure. */
+/** Which function a request is for, as Azure's host decides it. Pure. */
 import { type HostedFunction, triggerOf } from './functionsApp.ts';
 
 export interface Route {
@@ -43,9 +43,9 @@ function specificity({ segments }: Route): string {
   return segments.map((segment) => ('literal' in segment ? '0' : '1')).join('');
 }
 
-/** Finds the route of a raw path (as sent, without its query). */
-export function match(routes: readonly Route[], method: string, rawPath: string): Match {
-  const path = decodePath(rawPath);
+/** Finds the route of a path as it was sent, with its escapes and without its query. */
+export function match(routes: readonly Route[], method: string, encodedPath: string): Match {
+  const path = decodePath(encodedPath);
   if (path === undefined) return 'badRequest';
   const parts = path.split('/').filter((part) => part !== '');
   for (const route of routes) {
@@ -66,10 +66,10 @@ function paramsOf({ segments }: Route, parts: string[]): Record<string, string> 
   return params;
 }
 
-/** Every escape decoded but `%2F`; undefined for U+0000 and what is no UTF-8. */
-export function decodePath(raw: string): string | undefined {
+/** Decodes every escape but `%2F`; undefined for U+0000 and for what is not UTF-8. */
+export function decodePath(encoded: string): string | undefined {
   try {
-    const decoded = raw
+    const decoded = encoded
       .split(/%2f/i)
       .map((part) => decodeURIComponent(part))
       .join('%2F');

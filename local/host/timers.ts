@@ -1,7 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 import { type FunctionsApp, type HostedFunction, type LogSink, triggerOf } from './functionsApp.ts';
 
-/** setTimeout takes no longer wait than this: a later tick is approached in steps. */
+/** setTimeout cannot wait longer than this. A later tick takes several waits. */
 const longestWaitMs = 2 ** 31 - 1;
 
 export interface TimerClock {
@@ -34,7 +34,7 @@ export interface TimerOptions {
 }
 
 /**
- * Runs timer functions by their NCRONTAB schedule in UTC: one run of each at a time, a tick that comes meanwhile waits for its end.
+ * Runs timer functions by their NCRONTAB schedule in UTC: one run of each at a time, a tick during a run waits for its end.
  * @throws Error if a schedule cannot be read
  */
 export function startTimers({ app, log, clock = systemTimerClock, scheduled, env }: TimerOptions): Timers {
@@ -68,7 +68,7 @@ export function startTimers({ app, log, clock = systemTimerClock, scheduled, env
       cancel = clock.after(Math.min(Math.max(left, 0), longestWaitMs), () => {
         if (clock.now() < until) return wait(until);
         run();
-        // The next tick is counted from the end of this run: none is made up for.
+        // The next tick is counted from the end of this run: ticks that were missed are not repeated.
         last.then(() => wait(nextTick(schedule, Math.max(clock.now(), until))));
       });
     };
@@ -104,7 +104,7 @@ function nextTick(schedule: string, now: number): number {
     .getTime();
 }
 
-/** The timer's argument as the host hands it over. */
+/** The timer's argument, in the shape that Azure's host passes. */
 function timerArgument(last: number, next: number) {
   return {
     Schedule: { AdjustForDST: true },

@@ -41,7 +41,8 @@ export function querySteps({ stack, signal, ask, player }: Tour): Step[] {
       title: 'Twenty of the same query at once are one call to the Store.',
       run: async () => {
         const before = stack.store.requests.length;
-        store.addFault({ operation: 'publisherQuery', latencyMs: 300 });
+        // So long that all twenty arrive while the first is under way, on a busy machine too.
+        store.addFault({ operation: 'publisherQuery', latencyMs: 2000 });
         const body = JSON.stringify({ userId: player, products: ['SWORD'] });
         const headers = { 'x-functions-key': stack.identities.functionKey };
         const queries = Array.from({ length: 20 }, () =>

@@ -4,7 +4,12 @@ import { type Json, type Step, step, type Tour } from './step.ts';
 
 const day = 24 * 3600_000;
 
-export function registrationSteps({ stack, ask, player }: Tour): Step[] {
+export function registrationSteps(tour: Tour): Step[] {
+  return [...preparationSteps(tour), ...keySteps(tour)];
+}
+
+/** Until the player has bought something and the game client can make keys. */
+function preparationSteps({ stack, ask, player }: Tour): Step[] {
   const store = stack.store.control;
   return [
     step({
@@ -37,6 +42,12 @@ export function registrationSteps({ stack, ask, player }: Tour): Step[] {
       expected: ['SWORD'],
       words: (bought) => `the Store has an order of ${bought.join(', ')}`,
     }),
+  ];
+}
+
+function keySteps({ stack, ask, player }: Tour): Step[] {
+  const store = stack.store.control;
+  return [
     step({
       title: 'The game backend registers the player\u2019s keys; they are encrypted at rest and never shown again.',
       run: async () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
+import { pasteRequests } from '../../local/pasteRequests.ts';
 import { openApiDocument } from '../../src/shared/http/openapi.ts';
 
 type Json = Record<string, unknown>;
@@ -36,6 +37,7 @@ const bodySchema = (operation: Operation): Json | undefined =>
   operation.requestBody?.content['application/json']?.schema;
 const examples = [...readme.matchAll(/```http\n(\w+) (\S+)\n+([^`]*)```\n+```json\n([^`]*)```/g)];
 const problems = [...readme.matchAll(/```json\n([^`]*"code"[^`]*)```/g)];
+const urls = { functionsUrl: 'http://localhost:7071', storeUrl: 'https://localhost:7074' };
 const curls = [...readme.matchAll(/^curl -sS( -X \w+)? http:\/\/localhost:7071(\S+)(.*)$/gm)];
 
 test('the README has what these tests look for', () => {
@@ -52,6 +54,25 @@ test.each(
 
 test('the problem of the README', () => {
   expect(faults({ $ref: '#/components/schemas/Problem' }, JSON.parse(problems[0]?.[1] ?? ''))).toEqual([]);
+});
+
+test.each(['bash', 'powershell'] as const)('the README has the requests that npm start prints, for %s', (shell) => {
+  expect(readme).toContain(`\n${pasteRequests(urls, shell)}\`\`\``);
+});
+
+test('PowerShell sends what curl sends', () => {
+  const bodies = (text: string) => [...text.matchAll(/'(\{[^']*\})'/g)].map(([, body]) => body);
+  const targets = (text: string) => [...text.matchAll(/https?:\/\/\S+/g)].map(([url]) => url);
+  const [bash, powershell] = [pasteRequests(urls, 'bash'), pasteRequests(urls, 'powershell')];
+  expect(bodies(powershell)).toEqual(bodies(bash));
+  expect(targets(powershell)).toEqual(targets(bash));
+});
+
+test('local.settings.sample.json is for a sandbox, and the README explains its settings', () => {
+  const { Values } = JSON.parse(readFileSync('local.settings.sample.json', 'utf8'));
+  expect(Values.STORE_SANDBOX).toMatch(/^(?!retail$)[\w.-]+$/i);
+  for (const name of Object.keys(Values).filter((one) => /^(ENTRA|AZURE|KEY|STORE)_/.test(one)))
+    expect(readme).toContain(`\`${name}\``);
 });
 
 test.each(

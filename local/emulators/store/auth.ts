@@ -1,4 +1,4 @@
-/** Who asks: the service's Entra token, the user's key, or a delegated X-token (store-api.md 1, 2.5). */
+/** Who calls: the service's Entra token, the user's key, or a delegated X-token (store-api.md 1, 2.5). */
 import { randomUUID } from 'node:crypto';
 import { invalidParameter, StoreError } from './errors.ts';
 import { type KeyClaims, keyAudience } from './keys.ts';
@@ -8,10 +8,10 @@ import { userByHandle, type World } from './world.ts';
 export const serviceAudience = 'https://onestore.microsoft.com';
 export const collectionsRelyingParty = 'http://licensing.xboxlive.com';
 
-/** Tells what a genuine Entra token says (`exp` in epoch seconds), undefined for any other string. */
+/** The claims of a genuine Entra token (`exp` in epoch seconds); undefined for any other string. */
 export type VerifyBearer = (token: string) => { appid: string; aud: string; exp: number } | undefined;
 
-/** The user that a request is about; `exp` of a key has been looked at. */
+/** The user that a request is about. The times of the key are checked. */
 export interface Beneficiary {
   user: User;
   /** `localTicketReference` of the request. */
@@ -61,7 +61,7 @@ export function requireClient(claims: KeyClaims, appid: string): void {
     throw new StoreError(401, 'InconsistentClientId', 'The client id of the key is not that of the service ticket.');
 }
 
-/** A key of this kind with its user, unless it is forged, of the other kind, of nobody, or revoked. Its times are not looked at. */
+/** A key of this kind with its user, unless it is forged, of the other kind, of an unknown user, or revoked. Does not check its times. */
 export function readKey(
   world: World,
   kind: KeyKind,
@@ -70,11 +70,13 @@ export function readKey(
   const claims = world.ring.read(key);
   if ('refused' in claims) return claims;
   if (claims.kind !== kind) return { refused: 'IDX10214: Audience validation failed.' };
-  const named = world.ring.open(claims.payload) as { user?: unknown; key?: unknown; generation?: unknown } | undefined;
-  const user = userByHandle(world, named?.user);
+  const decrypted = world.ring.decrypt(claims.payload) as
+    | { user?: unknown; key?: unknown; generation?: unknown }
+    | undefined;
+  const user = userByHandle(world, decrypted?.user);
   if (!user) return { refused: 'The user of the key is not known.' };
-  const keyId = String(named?.key);
-  if (world.revokedKeys.has(keyId) || named?.generation !== user.generation)
+  const keyId = String(decrypted?.key);
+  if (world.revokedKeys.has(keyId) || decrypted?.generation !== user.generation)
     return { refused: 'The key has been revoked.' };
   return { claims, user, keyId };
 }
@@ -97,7 +99,7 @@ export function issueKey(
   return world.ring.issue({
     ...key,
     nbf: key.iat,
-    payload: world.ring.seal({ user: user.handle, key: randomUUID(), generation: user.generation }),
+    payload: world.ring.encrypt({ user: user.handle, key: randomUUID(), generation: user.generation }),
     refreshUri: key.refreshUri ?? `${host}/v6.0/b2b/keys/renew`,
   });
 }
@@ -114,7 +116,7 @@ export interface XToken {
 /** User and sandbox of an `XBL3.0 x={userHash};{token}` header (store-api.md 1.4). */
 export function requireXToken(world: World, authorization: string): { user: User; sandbox: string } {
   const [, userHash, token] = /^XBL3\.0 x=([^;]+);(\S+)$/.exec(authorization) ?? [];
-  const xToken = token === undefined ? undefined : (world.ring.open(token) as XToken | undefined);
+  const xToken = token === undefined ? undefined : (world.ring.decrypt(token) as XToken | undefined);
   const user = userByHandle(world, xToken?.user);
   if (!xToken || !user || xToken.userHash !== userHash) throw badXToken('invalid_token', 'The token is not valid.');
   if (xToken.expiresAt <= world.now()) throw badXToken('token_expired', 'The token has expired.');

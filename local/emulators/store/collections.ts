@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Beneficiary, requireBeneficiary, requireService, requireXToken } from './auth.ts';
 import { invalidParameter } from './errors.ts';
 import { accountItems, tierProducts } from './items.ts';
-import { type Call, type Operation, requireString, sandboxOf, spend } from './operation.ts';
+import { type Call, countForRateLimit, type Operation, requireString, sandboxOf } from './operation.ts';
 import {
   type Item,
   page,
@@ -20,13 +20,13 @@ const defaultPageSize = 100;
 const passProducts = new Set(Object.values(tierProducts));
 
 export const publisherQuery: Operation = (call) => {
-  const asked = requireAsker(call);
+  const caller = requireCaller(call);
   const products = requireProducts(call.body, true);
-  return answer(call, asked, { products, validity: validityOf(call.body) }, 200, (item) => item.fields);
+  return answer(call, caller, { products, validity: validityOf(call.body) }, 200, (item) => item.fields);
 };
 
 export const b2bLicensePreview: Operation = (call) => {
-  const asked = requireAsker(call);
+  const caller = requireCaller(call);
   requireString(call.body, 'market');
   const { entitlementFilters, expandSatisfyingItems } = call.body;
   const products = requireProducts(call.body, false);
@@ -38,37 +38,40 @@ export const b2bLicensePreview: Operation = (call) => {
       : undefined,
     validity: validityOf(call.body),
   };
-  const items = { ...asked, items: asked.items.filter((item) => expanded(item) && !passProducts.has(item.productId)) };
+  const items = {
+    ...caller,
+    items: caller.items.filter((item) => expanded(item) && !passProducts.has(item.productId)),
+  };
   return answer(call, items, selection, 100, (item) => previewFields(call, item));
 };
 
-interface Asked {
+interface Caller {
   users: string[];
   items: Item[];
 }
 
-/** Everything of everyone whom the request may see. An X-token says user and sandbox itself; the body must not (store-api.md 1.4). */
-function requireAsker(call: Call): Asked {
+/** Every item of every user that the request may see. An X-token names user and sandbox, then the body must not (store-api.md 1.4). */
+function requireCaller(call: Call): Caller {
   const { world, body, authorization } = call;
   const view = { catalog: world.catalog, settings: world.settings };
   if (/^XBL3\.0 /i.test(authorization ?? '')) {
     const { user, sandbox } = requireXToken(world, authorization ?? '');
     const foreign = ['beneficiaries', 'beneficiary', 'sbx'].filter((name) => body[name] !== undefined);
     if (foreign.length > 0) throw invalidParameter(foreign, 'Not allowed with a delegated token.');
-    spend(world, user);
+    countForRateLimit(world, user);
     const account = accountOf(user, sandbox);
     return { users: [user.handle], items: accountItems({ ...view, user, account, sandbox, owner: '' }) };
   }
   const appid = requireService(world, call.verify, authorization);
   const sandbox = sandboxOf(body);
   const beneficiaries = requireBeneficiaries(call, appid);
-  for (const { user } of beneficiaries) spend(world, user);
-  // Another publisher's products are all it can see, and those are not here.
-  const own = appid === world.publisherClientId;
+  for (const { user } of beneficiaries) countForRateLimit(world, user);
+  // Another publisher's app sees that publisher's products alone, and there are none here.
+  const ownProducts = appid === world.publisherClientId;
   return {
     users: beneficiaries.map(({ user }) => user.handle),
     items: beneficiaries.flatMap(({ user, reference }) =>
-      own ? accountItems({ ...view, user, account: accountOf(user, sandbox), sandbox, owner: reference }) : [],
+      ownProducts ? accountItems({ ...view, user, account: accountOf(user, sandbox), sandbox, owner: reference }) : [],
     ),
   };
 }
@@ -101,12 +104,12 @@ function validityOf(body: Record<string, unknown>): ValidityType {
   return known;
 }
 
-function answer(call: Call, asked: Asked, selection: Selection, limit: number, fields: (item: Item) => unknown) {
+function answer(call: Call, caller: Caller, selection: Selection, limit: number, fields: (item: Item) => unknown) {
   const { world, body } = call;
-  const request = requestHash(body, asked.users);
+  const request = requestHash(body, caller.users);
   const offset = offsetOf(body.continuationToken, request);
   const size = Math.min(pageSize(body.maxPageSize, limit), world.settings.maxPageSize ?? limit);
-  const found = select(asked.items, selection, world.now());
+  const found = select(caller.items, selection, world.now());
   const perPage = body.excludeDuplicates === true && world.settings.duplicatesAcrossPages;
   const whole = body.excludeDuplicates === true && !perPage ? withoutDuplicates(found) : found;
   const { items, next } = page(whole, offset, size, perPage ? withoutDuplicates : undefined);
@@ -126,7 +129,7 @@ function pageSize(value: unknown, limit: number): number {
   return value;
 }
 
-/** Says whether a follow-up is the same request: same users, same members, in whatever order. A renewed key of the same user may do. */
+/** Equal for a request and its follow-ups: same users, same members in any order. A renewed key of the same user is accepted. */
 function requestHash(body: Record<string, unknown>, users: string[]): string {
   const { continuationToken: _, beneficiaries: __, ...rest } = body;
   return createHash('sha256')

@@ -3,16 +3,16 @@ import { requireBeneficiary, requireService, requireXToken } from './auth.ts';
 import { invalidParameter, StoreError } from './errors.ts';
 import { itemId } from './items.ts';
 import { consume } from './ledger.ts';
-import { type Call, type Operation, requireGuid, requireString, sandboxOf, spend } from './operation.ts';
+import { type Call, countForRateLimit, type Operation, requireGuid, requireString, sandboxOf } from './operation.ts';
 import type { Product, User } from './types.ts';
 import { accountOf, changeAccount } from './world.ts';
 
 export const consumeOperation: Operation = (call) => {
   const { world, body } = call;
-  const { user, sandbox, delegated, own } = requireConsumer(call);
+  const { user, sandbox, delegated, ownProducts } = requireConsumer(call);
   const productId = requireString(body, 'productId');
   const trackingId = requireGuid(body, 'trackingId');
-  const product = own ? world.catalog.get(productId) : undefined;
+  const product = ownProducts ? world.catalog.get(productId) : undefined;
   if (!product?.configured) throw notOwned();
   const quantity = requireQuantity(body, product);
   if (product.kind === 'UnmanagedConsumable' && sandbox !== 'RETAIL' && !delegated)
@@ -35,20 +35,20 @@ export const consumeOperation: Operation = (call) => {
   };
 };
 
-function requireConsumer(call: Call): { user: User; sandbox: string; delegated: boolean; own: boolean } {
+function requireConsumer(call: Call): { user: User; sandbox: string; delegated: boolean; ownProducts: boolean } {
   const { world, body, authorization } = call;
   if (/^XBL3\.0 /i.test(authorization ?? '')) {
-    const asked = requireXToken(world, authorization ?? '');
+    const caller = requireXToken(world, authorization ?? '');
     const foreign = ['beneficiary', 'sbx'].filter((name) => body[name] !== undefined);
     if (foreign.length > 0) throw invalidParameter(foreign, 'Not allowed with a delegated token.');
-    spend(world, asked.user);
-    return { ...asked, delegated: true, own: true };
+    countForRateLimit(world, caller.user);
+    return { ...caller, delegated: true, ownProducts: true };
   }
   const appid = requireService(world, call.verify, authorization);
   const sandbox = sandboxOf(body);
   const { user } = requireBeneficiary(world, appid, body.beneficiary, 'beneficiary');
-  spend(world, user);
-  return { user, sandbox, delegated: false, own: appid === world.publisherClientId };
+  countForRateLimit(world, user);
+  return { user, sandbox, delegated: false, ownProducts: appid === world.publisherClientId };
 }
 
 function requireQuantity(body: Record<string, unknown>, product: Product): number {

@@ -1,4 +1,4 @@
-/** The control functions: what a test or a developer may do to the Store. README.md has the same as HTTP. */
+/** The control functions: what a test or a developer can do to the Store. README.md describes the same over HTTP. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { collectionsRelyingParty, issueKey, readKey, type XToken } from './auth.ts';
@@ -26,11 +26,18 @@ export type Control = ReturnType<typeof createControl>;
 
 /** Inputs are those of README.md; they are checked, and defaults filled in. Throws ZodError or ControlError, changes nothing then. */
 export function createControl(context: ControlContext) {
-  const { world, faults, requests, counters } = context;
-  const parse = <T extends z.ZodType>(schema: T, input: unknown): z.output<T> => schema.parse(input);
+  return {
+    ...keyControl(context),
+    ...purchaseControl(context),
+    ...itemControl(context),
+    ...faultControl(context),
+    ...stateControl(context),
+  };
+}
 
-  const control = {
-    /** Makes a user's keys; never kept anywhere. */
+function keyControl({ world }: ControlContext) {
+  return {
+    /** Makes a user's keys. They are stored nowhere. */
     createKeys(input: KeysInput): { collectionsId?: string; purchaseId?: string } {
       const wanted = parse(schemas.keysInput, input);
       const user = userNamed(world, wanted.user);
@@ -50,14 +57,14 @@ export function createControl(context: ControlContext) {
       };
     },
 
-    /** Kills one key, or all keys that a user has by now. */
+    /** Revokes one key, or all keys that a user has until now. */
     revokeKeys(input: { key: string } | { user: string }): void {
       const wanted = parse(schemas.revokeInput, input);
       if (wanted.user !== undefined) userNamed(world, wanted.user).generation += 1;
       if (wanted.key === undefined) return;
       const claims = world.ring.read(wanted.key);
       const read = 'refused' in claims ? claims : readKey(world, claims.kind, wanted.key);
-      if ('refused' in read) throw new ControlError(`Not a living key: ${read.refused}`);
+      if ('refused' in read) throw new ControlError(`Not a valid key: ${read.refused}`);
       world.revokedKeys.add(read.keyId);
     },
 
@@ -70,9 +77,13 @@ export function createControl(context: ControlContext) {
         relyingParty: wanted.relyingParty ?? collectionsRelyingParty,
         expiresAt: wanted.expiresAt === undefined ? world.now() + 8 * 3600 * 1000 : Date.parse(wanted.expiresAt),
       };
-      return { userHash: xToken.userHash, token: world.ring.seal(xToken) };
+      return { userHash: xToken.userHash, token: world.ring.encrypt(xToken) };
     },
+  };
+}
 
+function purchaseControl({ world }: ControlContext) {
+  return {
     putProduct(productId: string, input: ProductInput): Product {
       const { legacyProductId, availabilityId, ...rest } = parse(schemas.productInput, input);
       const product: Product = {
@@ -109,8 +120,13 @@ export function createControl(context: ControlContext) {
       }));
       return { orderId: order.orderId, shortOrderId: order.shortOrderId, lines };
     },
+  };
+}
 
-    /** Puts an item before the user as it is; what is not given gets a plausible value. Answers the whole item. */
+/** What queries show without a purchase. */
+function itemControl({ world }: ControlContext) {
+  return {
+    /** Adds an item that queries show as it is here. Missing members get plausible values. Returns the whole item. */
     addItem(input: ItemInput): Record<string, unknown> {
       const { user: name, sandbox, source, ...given } = parse(schemas.itemInput, input);
       const user = userNamed(world, name);
@@ -141,12 +157,17 @@ export function createControl(context: ControlContext) {
       const startedAt = startDate === undefined ? world.now() : Date.parse(startDate);
       userNamed(world, name).gamePass = { tiers, startedAt };
     },
+  };
+}
 
-    addFault(input: FaultInput): { id: string } {
-      const fault: ArmedFault = { id: randomUUID(), ...parse(schemas.faultInput, input) };
-      faults.push(fault);
-      return { id: fault.id };
-    },
+function faultControl({ world, faults }: ControlContext) {
+  const addFault = (input: FaultInput): { id: string } => {
+    const fault: ArmedFault = { id: randomUUID(), ...parse(schemas.faultInput, input) };
+    faults.push(fault);
+    return { id: fault.id };
+  };
+  return {
+    addFault,
 
     clearFaults(): void {
       faults.length = 0;
@@ -154,13 +175,17 @@ export function createControl(context: ControlContext) {
 
     putSettings(input: z.input<typeof schemas.settingsInput>): Settings {
       const { nextConsumeDelayMs, ...given } = parse(schemas.settingsInput, input);
-      if (nextConsumeDelayMs !== undefined) control.addFault({ operation: 'consume', latencyMs: nextConsumeDelayMs });
+      if (nextConsumeDelayMs !== undefined) addFault({ operation: 'consume', latencyMs: nextConsumeDelayMs });
       const changed = Object.entries(given).filter(([, value]) => value !== undefined);
       world.settings = { ...world.settings, ...Object.fromEntries(changed) };
       return world.settings;
     },
+  };
+}
 
-    /** As new: no users, products, orders, faults or records. Keys of before are dead. */
+function stateControl({ world, faults, requests, counters }: ControlContext) {
+  return {
+    /** Removes users, products, orders, faults and recorded requests. Earlier keys are invalid. */
     reset(): void {
       resetWorld(world);
       faults.length = 0;
@@ -168,43 +193,52 @@ export function createControl(context: ControlContext) {
       counters.clear();
     },
 
-    /** Everything there is but keys and tokens. */
+    /** The whole state without keys and tokens. */
     state() {
-      const accounts = [...world.users.values()].flatMap((user) =>
-        [...user.accounts].map(([sandbox, account]) => ({ user: user.name, sandbox, account })),
-      );
       return {
-        settings: world.settings,
-        products: [...world.catalog.values()],
-        users: [...world.users.values()].map(({ name, gamePass, accounts: bySandbox }) => ({
-          user: name,
-          gamePass: gamePass.tiers,
-          balances: Object.fromEntries(
-            [...bySandbox].map(([sandbox, account]) => [
-              sandbox,
-              Object.fromEntries(
-                account.orders
-                  .flatMap((order) => order.lines)
-                  .filter(isConsumable)
-                  .map((line) => [line.productId, balance(account, line)]),
-              ),
-            ]),
-          ),
-        })),
-        orders: accounts.flatMap(({ user, sandbox, account }) =>
-          account.orders.map((order) => ({ user, sandbox, ...order })),
-        ),
-        consumes: accounts.flatMap(({ user, sandbox, account }) =>
-          account.consumes.map((consume) => ({ user, sandbox, ...consume })),
-        ),
-        items: accounts.flatMap(({ user, sandbox, account }) =>
-          account.injected.map(({ source, fields }) => ({ user, sandbox, source, ...fields })),
-        ),
+        ...shownWorld(world),
         faults: faults.map((fault) => ({ ...fault })),
         counters: Object.fromEntries(counters),
         requests: requests.slice(-200),
       };
     },
   };
-  return control;
+}
+
+function shownWorld(world: World) {
+  const accounts = [...world.users.values()].flatMap((user) =>
+    [...user.accounts].map(([sandbox, account]) => ({ user: user.name, sandbox, account })),
+  );
+  return {
+    settings: world.settings,
+    products: [...world.catalog.values()],
+    users: [...world.users.values()].map(({ name, gamePass, accounts: bySandbox }) => ({
+      user: name,
+      gamePass: gamePass.tiers,
+      balances: Object.fromEntries(
+        [...bySandbox].map(([sandbox, account]) => [
+          sandbox,
+          Object.fromEntries(
+            account.orders
+              .flatMap((order) => order.lines)
+              .filter(isConsumable)
+              .map((line) => [line.productId, balance(account, line)]),
+          ),
+        ]),
+      ),
+    })),
+    orders: accounts.flatMap(({ user, sandbox, account }) =>
+      account.orders.map((order) => ({ user, sandbox, ...order })),
+    ),
+    consumes: accounts.flatMap(({ user, sandbox, account }) =>
+      account.consumes.map((consume) => ({ user, sandbox, ...consume })),
+    ),
+    items: accounts.flatMap(({ user, sandbox, account }) =>
+      account.injected.map(({ source, fields }) => ({ user, sandbox, source, ...fields })),
+    ),
+  };
+}
+
+function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  return schema.parse(input);
 }

@@ -1,4 +1,4 @@
-/** Shapes of what the control API takes. Unknown members are refused, so that a misspelt one is not silently ignored. */
+/** What the control API takes. Unknown members are refused, so that a spelling mistake is found. */
 import { z } from 'zod';
 import { faultOperations } from './faults.ts';
 import { kinds, orderStates, sources, tiers } from './types.ts';

@@ -68,7 +68,7 @@ export function errorReply(error: StoreError, source: ErrorSource): Reply {
   };
 }
 
-/** The body that a status has when nobody said another, for injected faults. */
+/** The default body of a status, for injected faults. */
 export function plainError(status: number, source: ErrorSource): Reply {
   const { code, message } = outer[status] ?? { code: 'Error', message: 'An error occurred.' };
   return errorReply(new StoreError(status, code, message), source);

@@ -1,4 +1,4 @@
-/** Injected faults: which one a request meets, and what it makes of the answer. */
+/** Injected faults: which one applies to a request, and how it changes the answer. */
 import type { ServerResponse } from 'node:http';
 import { type ErrorSource, plainError, type Reply } from './errors.ts';
 import { rateLimitText } from './operation.ts';
@@ -15,7 +15,7 @@ export const faultOperations = [
 
 export interface Fault {
   operation: (typeof faultOperations)[number];
-  /** How many requests meet it; null = all from now on. */
+  /** How many requests it is applied to; null = all from now on. */
   times: number | null;
   /** How many matching requests are let through first. */
   skip: number;
@@ -27,7 +27,7 @@ export interface Fault {
   dropRequest: boolean;
   /** Acts, then answers the fault's status (500 if none) instead of the real answer. */
   actThenStatus: boolean;
-  /** A 200 whose body never ends / that many bytes of JSON / half of the body that was announced. */
+  /** A 200 whose body never ends / half of the body that `content-length` says / that many bytes of JSON. */
   endlessBody: boolean;
   truncateBody: boolean;
   hugeBytes?: number | undefined;
@@ -42,7 +42,7 @@ export interface ArmedFault extends Fault {
   id: string;
 }
 
-/** The first fault that this request meets; uses it up. Faults that still let requests through are counted down on the way. */
+/** The first fault that applies to this request. It counts as used, and earlier faults that skip this request as skipped once. */
 export function takeFault(faults: ArmedFault[], operation: string): ArmedFault | undefined {
   for (const [index, fault] of faults.entries()) {
     if (fault.operation !== '*' && fault.operation !== operation) continue;

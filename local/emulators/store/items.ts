@@ -53,7 +53,7 @@ export function accountItems(view: View): Item[] {
   return [...ledgerItems, ...injected, ...gamePassItems(view)];
 }
 
-/** Identifies an item for good: the same user, sandbox, product and cause have the same id in every answer. */
+/** Identifies an item: the same user, sandbox, product and cause have the same id in every answer. */
 export function itemId(user: User, sandbox: string, ...cause: string[]): string {
   return createHash('sha256')
     .update(JSON.stringify([user.handle, sandbox, ...cause]))
@@ -61,7 +61,7 @@ export function itemId(user: User, sandbox: string, ...cause: string[]): string 
     .slice(0, 32);
 }
 
-interface Facts {
+interface ItemDetails {
   id: string;
   quantity: number;
   acquiredAt: number;
@@ -75,32 +75,32 @@ interface Facts {
 
 type Described = Pick<Product, 'productId' | 'skuId' | 'kind'> & { legacyProductId?: string | null };
 
-function item(view: View, source: Source, product: Described, facts: Facts): Item {
+function item(view: View, source: Source, product: Described, details: ItemDetails): Item {
   return {
     source,
     productId: product.productId,
     skuId: product.skuId,
     kind: product.kind,
     status: 'Active',
-    startsAt: facts.startsAt,
+    startsAt: details.startsAt,
     endsAt: endOfTime,
-    modifiedAt: facts.modifiedAt,
+    modifiedAt: details.modifiedAt,
     owner: view.owner,
     fields: {
-      id: facts.id,
+      id: details.id,
       productId: product.productId,
       skuId: product.skuId,
       productKind: product.kind,
       status: 'Active',
-      quantity: facts.quantity,
-      acquiredDate: storeDate(facts.acquiredAt),
-      startDate: storeDate(facts.startsAt),
+      quantity: details.quantity,
+      acquiredDate: storeDate(details.acquiredAt),
+      startDate: storeDate(details.startsAt),
       endDate: noEnd,
-      modifiedDate: storeDate(facts.modifiedAt),
-      acquisitionType: facts.acquisitionType,
-      satisfiedByProductIds: facts.satisfiedBy,
-      ...(facts.recurrenceId === undefined ? {} : { recurrenceData: facts.recurrenceId }),
-      ...(facts.orderId === undefined ? {} : { transactionId: facts.orderId }),
+      modifiedDate: storeDate(details.modifiedAt),
+      acquisitionType: details.acquisitionType,
+      satisfiedByProductIds: details.satisfiedBy,
+      ...(details.recurrenceId === undefined ? {} : { recurrenceData: details.recurrenceId }),
+      ...(details.orderId === undefined ? {} : { transactionId: details.orderId }),
       ...(product.legacyProductId ? { legacyProductId: product.legacyProductId } : {}),
       tags: {},
       trialData: { isTrial: false, isInTrialPeriod: false },
@@ -127,9 +127,9 @@ function consumableItem(view: View, product: Product): Item[] {
   const quantity = balance(view.account, product);
   const showEmpty = view.settings.showEmptyBalances && product.kind === 'Consumable';
   if (quantity === 0 && !showEmpty) return [];
-  const open = lines.filter((line) => line.remaining > 0);
-  const first = open[0] ?? lines[0];
-  const last = open.at(-1) ?? lines.at(-1);
+  const unconsumed = lines.filter((line) => line.remaining > 0);
+  const first = unconsumed[0] ?? lines[0];
+  const last = unconsumed.at(-1) ?? lines.at(-1);
   if (!first || !last) return [];
   return [
     item(view, first.source, product, {
@@ -164,27 +164,28 @@ function injectedItem({ source, fields }: InjectedItem, owner: string): Item {
   };
 }
 
-export function heldTiers(user: User): Tier[] {
+/** The tiers that the user subscribes to and those that they include. */
+export function effectiveTiers(user: User): Tier[] {
   return [...new Set(user.gamePass.tiers.flatMap((tier) => [tier, ...included[tier]]))];
 }
 
 /** The tiers themselves, and the titles that they let the user play. */
 function gamePassItems(view: View): Item[] {
   const { user, settings } = view;
-  const held = heldTiers(user);
-  if (held.length === 0) return [];
+  const tiers = effectiveTiers(user);
+  if (tiers.length === 0) return [];
   const start = user.gamePass.startedAt;
-  const facts = { quantity: 1, acquiredAt: start, startsAt: start, modifiedAt: start };
+  const details = { quantity: 1, acquiredAt: start, startsAt: start, modifiedAt: start };
   const recurrenceId = `mdr:0:${itemId(user, view.sandbox, 'gamePass')}:${user.handle.slice(0, 8)}`;
   const passes = !settings.gamePassAuthorized
     ? []
-    : held.map((tier) =>
+    : tiers.map((tier) =>
         item(
           view,
           'subscription',
           { productId: tierProducts[tier], skuId: '', kind: 'Pass' },
           {
-            ...facts,
+            ...details,
             id: itemId(user, view.sandbox, tierProducts[tier]),
             acquisitionType: 'Recurring',
             satisfiedBy: [],
@@ -193,14 +194,14 @@ function gamePassItems(view: View): Item[] {
         ),
       );
   const titles = [...view.catalog.values()]
-    .filter((product) => product.configured && product.gamePassTiers.some((tier) => held.includes(tier)))
+    .filter((product) => product.configured && product.gamePassTiers.some((tier) => tiers.includes(tier)))
     .map((product) =>
       item(view, 'subscription', product, {
-        ...facts,
+        ...details,
         id: itemId(user, view.sandbox, product.productId, 'gamePass'),
         acquisitionType: settings.gamePassAuthorized ? 'Recurring' : 'Single',
         satisfiedBy: settings.gamePassAuthorized
-          ? held.filter((tier) => product.gamePassTiers.includes(tier)).map((tier) => tierProducts[tier])
+          ? tiers.filter((tier) => product.gamePassTiers.includes(tier)).map((tier) => tierProducts[tier])
           : [],
       }),
     );

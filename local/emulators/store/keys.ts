@@ -33,6 +33,7 @@ export interface KeyClaims {
 /** The secrets of the emulated Store, as they are saved between runs. */
 export interface KeyMaterial {
   privateKey: string;
+  /** Key of the encryption, in base64. Saved states have it under this name. */
   seal: string;
 }
 
@@ -40,11 +41,12 @@ export interface KeyRing {
   material: KeyMaterial;
   /** A signed User Store ID key. */
   issue(claims: KeyClaims): string;
-  /** The claims of a key whose algorithm, signature, audience and issuer are right, or why it is refused. Times are not looked at. */
+  /** The claims of a key whose algorithm, signature, audience and issuer are right, or why it is refused. Does not check its times. */
   read(token: string): KeyClaims | { refused: string };
-  /** An opaque string that only this ring can open. */
-  seal(value: unknown): string;
-  open(sealed: string): unknown;
+  /** An opaque string that only this ring can decrypt. */
+  encrypt(value: unknown): string;
+  /** undefined for what this ring did not encrypt. */
+  decrypt(ciphertext: string): unknown;
 }
 
 export function newKeyMaterial(): KeyMaterial {
@@ -64,8 +66,8 @@ export function createKeyRing(material: KeyMaterial): KeyRing {
   const publicKey = createPublicKey(material.privateKey);
   const kid = fingerprint(publicKey.export({ type: 'spki', format: 'pem' }).toString()).slice(7);
   const header = encode({ typ: 'JWT', alg: 'RS256', kid });
-  const sealKey = Buffer.from(material.seal, 'base64');
-  // One signature check a key is enough: the same key comes with every request of its user.
+  const encryptionKey = Buffer.from(material.seal, 'base64');
+  // Each signature is checked once: the same key comes with every request of its user.
   const verified = new Map<string, KeyClaims>();
 
   return {
@@ -90,21 +92,21 @@ export function createKeyRing(material: KeyMaterial): KeyRing {
       verified.set(token, claims);
       return claims;
     },
-    seal(value) {
+    encrypt(value) {
       const nonce = randomBytes(12);
-      const cipher = createCipheriv('aes-256-gcm', sealKey, nonce);
+      const cipher = createCipheriv('aes-256-gcm', encryptionKey, nonce);
       const text = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url');
     },
-    open(sealed) {
-      const bytes = Buffer.from(sealed, 'base64url');
+    decrypt(ciphertext) {
+      const bytes = Buffer.from(ciphertext, 'base64url');
       if (bytes.length < 29) return undefined;
-      const decipher = createDecipheriv('aes-256-gcm', sealKey, bytes.subarray(0, 12));
+      const decipher = createDecipheriv('aes-256-gcm', encryptionKey, bytes.subarray(0, 12));
       decipher.setAuthTag(bytes.subarray(12, 28));
       try {
         return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8'));
       } catch {
-        // Not sealed by this ring: for the caller the same as no value at all.
+        // Not encrypted by this ring: for the caller the same as no value.
         return undefined;
       }
     },

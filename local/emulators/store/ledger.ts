@@ -1,4 +1,4 @@
-/** Orders, balances and consumes of one account. Pure: every function answers with a new account. */
+/** Orders, balances and consumes of one account. Pure: every function returns a new account. */
 import type { Account, Consume, Line, Order, OrderTransaction, Product } from './types.ts';
 
 export interface NewOrder {
@@ -71,10 +71,10 @@ export function ownedLines(account: Account, productId?: string): Line[] {
     .sort((a, b) => a.acquiredAt - b.acquiredAt);
 }
 
-/** What is left to consume. The Store never shows more than 1 of a developer-managed consumable (store-api.md 4.5). */
+/** How many units can still be consumed. The Store never shows more than 1 of a developer-managed consumable (store-api.md 4.5). */
 export function balance(account: Account, product: Pick<Product, 'productId' | 'kind'>): number {
-  const left = ownedLines(account, product.productId).reduce((sum, line) => sum + line.remaining, 0);
-  return product.kind === 'UnmanagedConsumable' ? Math.min(1, left) : left;
+  const available = ownedLines(account, product.productId).reduce((sum, line) => sum + line.remaining, 0);
+  return product.kind === 'UnmanagedConsumable' ? Math.min(1, available) : available;
 }
 
 export type ConsumeOutcome =
@@ -94,9 +94,9 @@ export function consume(
 ): ConsumeOutcome {
   const { productId } = product;
   const { trackingId, quantity, at } = request;
-  const same = (c: Consume): boolean =>
+  const isSameConsume = (c: Consume): boolean =>
     c.productId === productId && c.trackingId === trackingId && c.quantity === quantity;
-  const done = account.consumes.find(same);
+  const done = account.consumes.find(isSameConsume);
   if (done) {
     const consumes = account.consumes.map((c) => (c === done ? { ...c, times: c.times + 1 } : c));
     const orders = product.kind === 'Consumable' ? done.orders : [];
@@ -104,12 +104,12 @@ export function consume(
   }
 
   const owned = ownedLines(account, productId);
-  const left = owned.reduce((sum, line) => sum + line.remaining, 0);
-  if (owned.length === 0 || (left === 0 && product.kind === 'UnmanagedConsumable')) return { outcome: 'notOwned' };
-  if (left < quantity) return { outcome: 'insufficient' };
+  const available = owned.reduce((sum, line) => sum + line.remaining, 0);
+  if (owned.length === 0 || (available === 0 && product.kind === 'UnmanagedConsumable')) return { outcome: 'notOwned' };
+  if (available < quantity) return { outcome: 'insufficient' };
 
-  const taken = takeOldest(owned, quantity);
-  const orders = [...taken].map(([line, quantityConsumed]) => ({
+  const consumedUnits = takeOldest(owned, quantity);
+  const orders = [...consumedUnits].map(([line, quantityConsumed]) => ({
     orderId: line.orderId,
     orderLineItemId: line.lineItemId,
     quantityConsumed,
@@ -117,9 +117,9 @@ export function consume(
   const next: Account = {
     ...account,
     orders: account.orders.map((order) => {
-      if (!order.lines.some((line) => taken.has(line))) return order;
+      if (!order.lines.some((line) => consumedUnits.has(line))) return order;
       const lines = order.lines.map((line) => {
-        const units = taken.get(line);
+        const units = consumedUnits.get(line);
         return units === undefined ? line : { ...line, remaining: line.remaining - units, modifiedAt: at };
       });
       return { ...order, lines };
@@ -130,12 +130,12 @@ export function consume(
 }
 
 function takeOldest(lines: Line[], quantity: number): Map<Line, number> {
-  const taken = new Map<Line, number>();
+  const consumedUnits = new Map<Line, number>();
   let wanted = quantity;
   for (const line of lines) {
     const units = Math.min(wanted, line.remaining);
-    if (units > 0) taken.set(line, units);
+    if (units > 0) consumedUnits.set(line, units);
     wanted -= units;
   }
-  return taken;
+  return consumedUnits;
 }

@@ -11,7 +11,7 @@ export interface Call {
   body: Record<string, unknown>;
 }
 
-/** Acts at once and wholly (no await), so that requests cannot interleave; refuses by throwing a `StoreError`. */
+/** Acts without `await`, so that requests cannot interleave. Refuses by throwing a `StoreError`. */
 export type Operation = (call: Call) => Reply;
 
 const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -37,7 +37,7 @@ export function sandboxOf(body: Record<string, unknown>): string {
 }
 
 /** Counts this operation of the user, or answers 429 (store-api.md 6). */
-export function spend(world: World, user: User): void {
+export function countForRateLimit(world: World, user: User): void {
   const limit = world.settings.rateLimit;
   if (!limit) return;
   const now = world.now();

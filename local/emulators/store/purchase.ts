@@ -4,7 +4,7 @@ import { publisherUserId, requireKey, requireService } from './auth.ts';
 import { storeDate } from './dates.ts';
 import { invalidParameter, StoreError } from './errors.ts';
 import { isConsumable, makeOrder } from './ledger.ts';
-import { type Call, type Operation, requireGuid, requireString, sandboxOf, spend } from './operation.ts';
+import { type Call, countForRateLimit, type Operation, requireGuid, requireString, sandboxOf } from './operation.ts';
 import { page } from './query.ts';
 import type { Order, User } from './types.ts';
 import { accountOf, changeAccount } from './world.ts';
@@ -19,18 +19,18 @@ export function newShortOrderId(): string {
   return String(randomInt(1e9, 1e10));
 }
 
-function requirePurchaser(call: Call): { user: User; key: string; sandbox: string; own: boolean } {
+function requirePurchaser(call: Call): { user: User; key: string; sandbox: string; ownProducts: boolean } {
   const appid = requireService(call.world, call.verify, call.authorization);
   const key = requireString(call.body, 'b2bKey');
   const user = requireKey(call.world, 'purchase', appid, key);
   const sandbox = sandboxOf(call.body);
-  spend(call.world, user);
-  return { user, key, sandbox, own: appid === call.world.publisherClientId };
+  countForRateLimit(call.world, user);
+  return { user, key, sandbox, ownProducts: appid === call.world.publisherClientId };
 }
 
 export const grant: Operation = (call) => {
   const { world, body } = call;
-  const { user, key, sandbox, own } = requirePurchaser(call);
+  const { user, key, sandbox, ownProducts } = requirePurchaser(call);
   const [productId, skuId, availabilityId, language, market] = [
     requireString(body, 'productId'),
     requireString(body, 'skuId'),
@@ -40,7 +40,7 @@ export const grant: Operation = (call) => {
   ];
   const orderId = requireGuid(body, 'orderId');
   if ((body.quantity ?? 1) !== 1) throw invalidParameter(['quantity'], 'The quantity must be 1.');
-  const product = own ? world.catalog.get(productId) : undefined;
+  const product = ownProducts ? world.catalog.get(productId) : undefined;
   if (!product?.configured || product.skuId !== skuId || product.availabilityId !== availabilityId)
     throw new StoreError(400, 'ProductNotFound', "Requested catalog product data wasn't found.");
 
@@ -81,7 +81,7 @@ function grantedOrder(order: Order, identityValue: string): Record<string, unkno
     isPIRequired: false,
     language: order.language,
     market: order.market,
-    // What comes with a bundle is no line of its own here: it shares the bundle's line id.
+    // The contents of a bundle are not listed here: they share the bundle's line id.
     orderLineItems: order.lines
       .filter((line) => line.bundleId === null)
       .map((line) => ({
@@ -117,13 +117,13 @@ export function recentOrders(orders: readonly Order[], states: readonly string[]
 
 export const ordersQuery: Operation = (call) => {
   const { world, body } = call;
-  const { user, sandbox, own } = requirePurchaser(call);
+  const { user, sandbox, ownProducts } = requirePurchaser(call);
   const states = body.lineItemStateFilter ?? lineStates;
   if (!Array.isArray(states) || states.some((state) => !lineStates.includes(state)))
     throw invalidParameter(['lineItemStateFilter'], 'The line item states are not known.');
   const wanted: string[] = states.length === 0 ? lineStates : states;
   const offset = ordersOffset(body.continuationToken, [user.handle, sandbox, wanted]);
-  const found = own ? recentOrders(accountOf(user, sandbox).orders, wanted, world.now()) : [];
+  const found = ownProducts ? recentOrders(accountOf(user, sandbox).orders, wanted, world.now()) : [];
   const { items, next } = page(found, offset, Math.min(ordersPageSize, world.settings.maxPageSize ?? ordersPageSize));
   return {
     status: 200,

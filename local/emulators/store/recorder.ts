@@ -1,4 +1,4 @@
-/** What was asked of the emulator, without secrets: keys and tokens are replaced by a short fingerprint. */
+/** The requests to the emulator, without secrets: keys and tokens are replaced by a short fingerprint. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { fingerprint } from './keys.ts';
 
@@ -15,7 +15,7 @@ export interface RecordedRequest {
   status: number | null;
   /** Whether the operation was carried out (an injected fault may prevent it). */
   acted: boolean;
-  /** The fault that was met. */
+  /** The fault that was applied. */
   faultId?: string;
   /** Arrival, ISO 8601, and ms until the answer was written. */
   at: string;

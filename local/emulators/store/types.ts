@@ -23,7 +23,7 @@ export interface Product {
   unitsPerPurchase: number;
   /** Product ids that come with this one. */
   bundle: string[];
-  /** Linked with the publisher's client id in Partner Center; if not, queries are silent about it. */
+  /** Linked with the publisher's client id in Partner Center; if not, queries leave it out. */
   configured: boolean;
   legacyProductId: string | null;
   /** Game Pass tiers whose subscribers may play this product. */
@@ -78,7 +78,7 @@ export interface OrderTransaction {
   quantityConsumed: number;
 }
 
-/** One consume that happened; `times` counts how often it was asked for, replays included. */
+/** One consume that happened; `times` counts the requests for it, replays included. */
 export interface Consume {
   productId: string;
   trackingId: string;
@@ -103,7 +103,7 @@ export interface Account {
 
 export interface User {
   name: string;
-  /** What the sealed `payload` of a key names, so that a key does not show the user. */
+  /** The encrypted `payload` of a key has this instead of the name, so that a key does not show its user. */
   handle: string;
   /** Keys of an earlier generation are revoked. */
   generation: number;
@@ -128,7 +128,7 @@ export interface Settings {
   showEmptyBalances: boolean;
   /** How b2bLicensePreview names the kind; the documentation has both. */
   v8KindMember: 'productKind' | 'productType' | 'both';
-  /** The state that a grant ends in; a replay takes it up anew, and `Purchased` then delivers. */
+  /** The state that a grant ends in; a replay ends in the state set then, and `Purchased` delivers. */
   grantOrderState: OrderState;
   /** Sandboxes that X-tokens may name; null = any. Others are answered 403. */
   xTokenSandboxes: string[] | null;

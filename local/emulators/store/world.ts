@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createKeyRing, type KeyMaterial, type KeyRing, newKeyMaterial } from './keys.ts';
 import { type Account, defaultSettings, emptyAccount, type Product, type Settings, type User } from './types.ts';
 
-/** The one mutable thing of the emulator: who owns what, and the Store's own keys. */
+/** All mutable state of the emulator: what each user owns, and the keys of the Store. */
 export interface World {
   ring: KeyRing;
   readonly publisherClientId: string;
@@ -14,11 +14,11 @@ export interface World {
   handles: Map<string, User>;
   /** Ids of single revoked keys. */
   revokedKeys: Set<string>;
-  /** When each user (by handle) did what counts for the rate limit, in ms. */
+  /** When each user (by handle) made the calls that count for the rate limit, in ms. */
   activity: Map<string, number[]>;
 }
 
-/** What `exportState` gives and `importState` takes: JSON. It holds the private key of the emulated Store, which nothing else trusts. */
+/** What `exportState` gives and `importState` takes: JSON. It holds the private key of the emulated Store, which no one else trusts. */
 export interface SavedWorld {
   version: 1;
   keys: KeyMaterial;
@@ -43,12 +43,12 @@ function emptyWorld(): Pick<World, 'settings' | 'catalog' | 'users' | 'handles' 
   };
 }
 
-/** Nobody, nothing, default settings. Keys issued before are dead, since their users are gone. */
+/** No users, no products, default settings. Earlier keys are invalid, since their users no longer exist. */
 export function resetWorld(world: World): void {
   Object.assign(world, emptyWorld());
 }
 
-/** The user of this name, made if there is none. */
+/** The user of this name, created if there is none. */
 export function userNamed(world: World, name: string): User {
   const known = world.users.get(name);
   if (known) return known;
@@ -91,7 +91,7 @@ export function saveWorld(world: World): SavedWorld {
   };
 }
 
-/** Puts a saved world in place of this one. Throws if it is not of a version that this emulator writes. */
+/** Replaces this world by a saved one. Throws if it is not of a version that this emulator writes. */
 export function restoreWorld(world: World, saved: SavedWorld): void {
   if (saved.version !== 1) throw new Error(`The saved Store is of version ${String(saved.version)}, not 1.`);
   Object.assign(world, emptyWorld(), {
