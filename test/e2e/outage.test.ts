@@ -53,11 +53,11 @@ test('after a rotation of the encryption secret old rows are readable and re-enc
       if (kind === 'collections') found[String(userId)] = secretVersion;
     return found;
   };
-  const sealed = await versions();
-  expect(sealed.before).not.toBe(sealed.after);
+  const encryptedBy = await versions();
+  expect(encryptedBy.before).not.toBe(encryptedBy.after);
   for (const userId of ['before', 'after', 'before'])
     expect((await query({ userId, products: ['A'] })).status).toBe(200);
-  await expect.poll(versions).toMatchObject({ before: sealed.after, after: sealed.after });
+  await expect.poll(versions).toMatchObject({ before: encryptedBy.after, after: encryptedBy.after });
 });
 
 test('a consume by X-token in a sandbox is not rejected by what the Store answers to a key', async () => {

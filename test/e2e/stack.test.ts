@@ -34,11 +34,11 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-test('a taken port is named with its part, and nothing is left running', async () => {
-  const holder = createServer().listen(0, '127.0.0.1');
-  await once(holder, 'listening');
-  onTestFinished(() => new Promise((done) => holder.close(() => done())));
-  const taken = (holder.address() as AddressInfo).port;
+test('a port in use is named with its part, and nothing is left running', async () => {
+  const blocker = createServer().listen(0, '127.0.0.1');
+  await once(blocker, 'listening');
+  onTestFinished(() => new Promise((done) => blocker.close(() => done())));
+  const usedPort = (blocker.address() as AddressInfo).port;
   const [functions = 0, entra = 0, keyVault = 0, collections = 0, purchase = 0] = await freePorts(5);
   const ports = { functions, entra, keyVault, collections, purchase };
   const logFile = join(temporaryFolder(), 'log');
@@ -47,8 +47,8 @@ test('a taken port is named with its part, and nothing is left running', async (
     ['keyVault', 'Key Vault'],
     ['purchase', 'Microsoft Store'],
   ] as const) {
-    const start = startStack({ ports: { ...ports, [part]: taken }, logFile });
-    await expect(start).rejects.toThrow(`Port ${taken} (${name}) is in use`);
+    const start = startStack({ ports: { ...ports, [part]: usedPort }, logFile });
+    await expect(start).rejects.toThrow(`Port ${usedPort} (${name}) is in use`);
   }
 });
 

@@ -78,9 +78,9 @@ test.each([
   ['Key Vault', 2],
 ] as const)('if the port of %s is in use, it says which one and what to do', async (part, offset) => {
   const first = await freeRow(5);
-  const holder = createServer().listen(first + offset, '127.0.0.1');
-  await once(holder, 'listening');
-  onTestFinished(() => new Promise((done) => holder.close(() => done())));
+  const blocker = createServer().listen(first + offset, '127.0.0.1');
+  await once(blocker, 'listening');
+  onTestFinished(() => new Promise((done) => blocker.close(() => done())));
   const { code, text } = await start(checkout(), '--port', String(first)).ended;
   expect(code).toBe(1);
   expect(text).toContain(`Port ${first + offset} (${part}) is in use.`);
@@ -89,9 +89,9 @@ test.each([
 
 test('a port in use for the debugger is not ignored', async () => {
   const first = await freeRow(6);
-  const holder = createServer().listen(first + 5, '127.0.0.1');
-  await once(holder, 'listening');
-  onTestFinished(() => new Promise((done) => holder.close(() => done())));
+  const blocker = createServer().listen(first + 5, '127.0.0.1');
+  await once(blocker, 'listening');
+  onTestFinished(() => new Promise((done) => blocker.close(() => done())));
   const { code, text } = await start(checkout(), '--port', String(first), `--inspect=${first + 5}`).ended;
   expect(code).toBe(1);
   expect(text).toContain(`Port ${first + 5} (debugger) is in use.`);

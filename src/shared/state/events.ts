@@ -6,7 +6,7 @@ import { chunksOf } from '../lib/chunks.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import { joinText, splitText } from './longText.ts';
 import { shardOf } from './rowKeys.ts';
-import { type OpenTable, transactionLimit } from './tables.ts';
+import { type OpenTable, type Row, transactionLimit } from './tables.ts';
 
 /** A CloudEvent 1.0 as it was stored (http-api.md 2.10). */
 export interface StoredEvent {
@@ -57,28 +57,9 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
   };
 
   return {
-    async put({ type, cause, at, subject, data }) {
-      const hash = createHash('sha256')
-        .update(JSON.stringify([type, ...cause]))
-        .digest('hex')
-        .slice(0, 32);
-      const id = `${String(at).padStart(15, '0')}-${hash}`;
-      const partitionKey = partitionOf(hash);
-      await table.transaction([
-        ['create', { partitionKey, rowKey: `seen.${hash}` }],
-        [
-          'create',
-          {
-            partitionKey,
-            rowKey: `event.${id}`,
-            id,
-            type,
-            time: new Date(at).toISOString(),
-            ...(subject !== undefined && { subject }),
-            ...splitText('data', JSON.stringify(data)),
-          },
-        ],
-      ]);
+    async put(input) {
+      // A conflict: the event was made before.
+      await table.transaction(eventRows(input).map((row): TransactionAction => ['create', row]));
     },
     async oldest(limit) {
       const range = "RowKey ge 'event.' and RowKey lt 'event/'";
@@ -89,11 +70,7 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
         .flat()
         .sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1))
         .slice(0, limit)
-        .map((row) => {
-          const { id, type, time, subject } = stored.parse(row);
-          const data: unknown = JSON.parse(joinText('data', row));
-          return { specversion: '1.0', id, source, type, time, ...(subject !== undefined && { subject }), data };
-        });
+        .map(eventFromRow);
     },
     async acknowledge(ids) {
       const known = [...new Set(ids)].filter((id) => idPattern.test(id));
@@ -107,6 +84,32 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
       return removed.reduce((sum, count) => sum + count, 0);
     },
   };
+}
+
+/** An event, and beside it the row that remembers it. */
+function eventRows({ type, cause, at, subject, data }: EventInput) {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([type, ...cause]))
+    .digest('hex')
+    .slice(0, 32);
+  const id = `${String(at).padStart(15, '0')}-${hash}`;
+  const partitionKey = partitionOf(hash);
+  const event = {
+    partitionKey,
+    rowKey: `event.${id}`,
+    id,
+    type,
+    time: new Date(at).toISOString(),
+    ...(subject !== undefined && { subject }),
+    ...splitText('data', JSON.stringify(data)),
+  };
+  return [{ partitionKey, rowKey: `seen.${hash}` }, event];
+}
+
+function eventFromRow(row: Row): StoredEvent {
+  const { id, type, time, subject } = stored.parse(row);
+  const data: unknown = JSON.parse(joinText('data', row));
+  return { specversion: '1.0', id, source, type, time, ...(subject !== undefined && { subject }), data };
 }
 
 function partitionOf(hash: string): string {

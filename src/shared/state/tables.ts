@@ -10,6 +10,8 @@ import { Problem } from '../contract/problems.ts';
 import { withAbortTimeout } from '../lib/timeout.ts';
 
 const operationMs = 10_000;
+/** A row is there, is gone, or was changed. */
+const conflictStatuses = [404, 409, 412];
 /** The most that Azure answers at a time. */
 const largestPage = 1000;
 const sdkOptions: TableServiceClientOptions = {
@@ -52,19 +54,55 @@ export function createTableOpener(settings: Settings['tables'], credential: Toke
 }
 
 function createTable(client: TableClient, createWhenMissing: boolean): Table {
+  const run = createRunner(client, createWhenMissing);
+  const { tableName } = client;
+  return {
+    get: (partitionKey, rowKey) =>
+      run(`read ${tableName}`, (abortSignal) =>
+        ifMissing(undefined, async () => (await client.getEntity(partitionKey, rowKey, { abortSignal })) as Row),
+      ),
+    list: (filter, limit = Number.POSITIVE_INFINITY) =>
+      run(`list ${tableName}`, (abortSignal) => listRows(client, filter, limit, abortSignal)),
+    remove: (partitionKey, rowKey) =>
+      run(`remove from ${tableName}`, (abortSignal) =>
+        ifMissing(false, async () => {
+          await client.deleteEntity(partitionKey, rowKey, { abortSignal });
+          return true;
+        }),
+      ),
+    upsert: (entity) =>
+      run(`upsert into ${tableName}`, async (abortSignal) => {
+        await client.upsertEntity(entity, 'Replace', { abortSignal });
+      }),
+    transaction: (actions) =>
+      run(`write to ${tableName}`, async (abortSignal) => {
+        try {
+          const { subResponses } = await client.submitTransaction(actions, { abortSignal });
+          return { etag: subResponses[0]?.etag ?? '' };
+        } catch (fault) {
+          if (conflictStatuses.includes(statusOf(fault)) && !isTableMissing(fault)) return 'conflict';
+          throw fault;
+        }
+      }),
+  };
+}
+
+type Run = <Value>(what: string, work: (abortSignal: AbortSignal) => Promise<Value>) => Promise<Value>;
+
+/** Runs an operation on a table, within its time. Whatever it throws becomes Problem unavailable. */
+function createRunner(client: TableClient, createWhenMissing: boolean): Run {
   let created: Promise<void> | undefined;
-  const ready = async (abortSignal: AbortSignal): Promise<void> => {
+  const ensureCreated = async (abortSignal: AbortSignal): Promise<void> => {
     created ??= client.createTable({ abortSignal }).catch((fault: unknown) => {
       created = undefined;
       throw fault;
     });
     await created;
   };
-
-  const run = async <Value>(what: string, work: (abortSignal: AbortSignal) => Promise<Value>): Promise<Value> => {
+  return async (what, work) => {
     try {
       return await withAbortTimeout(operationMs, what, async (abortSignal) => {
-        if (createWhenMissing) await ready(abortSignal);
+        if (createWhenMissing) await ensureCreated(abortSignal);
         return work(abortSignal);
       });
     } catch (cause) {
@@ -75,61 +113,27 @@ function createTable(client: TableClient, createWhenMissing: boolean): Table {
       });
     }
   };
-  const write = <Value>(
-    what: string,
-    work: (abortSignal: AbortSignal) => Promise<Value>,
-  ): Promise<Value | 'conflict'> =>
-    run(what, async (abortSignal) => {
-      try {
-        return await work(abortSignal);
-      } catch (fault) {
-        if ([404, 409, 412].includes(statusOf(fault)) && !isTableMissing(fault)) return 'conflict';
-        throw fault;
-      }
-    });
+}
 
-  return {
-    get: (partitionKey, rowKey) =>
-      run(`read ${client.tableName}`, async (abortSignal) => {
-        try {
-          return (await client.getEntity(partitionKey, rowKey, { abortSignal })) as Row;
-        } catch (fault) {
-          if (statusOf(fault) === 404 && !isTableMissing(fault)) return undefined;
-          throw fault;
-        }
-      }),
-    list: (filter, limit = Number.POSITIVE_INFINITY) =>
-      run(`list ${client.tableName}`, async (abortSignal) => {
-        const rows: Row[] = [];
-        const pages = client
-          .listEntities({ queryOptions: { filter }, abortSignal })
-          .byPage({ maxPageSize: Math.min(limit, largestPage) });
-        for await (const page of pages) {
-          rows.push(...(page as Row[]));
-          if (rows.length >= limit) break;
-        }
-        return rows.slice(0, limit);
-      }),
-    remove: (partitionKey, rowKey) =>
-      run(`remove from ${client.tableName}`, async (abortSignal) => {
-        try {
-          await client.deleteEntity(partitionKey, rowKey, { abortSignal });
-          return true;
-        } catch (fault) {
-          if (statusOf(fault) === 404 && !isTableMissing(fault)) return false;
-          throw fault;
-        }
-      }),
-    upsert: (entity) =>
-      run(`upsert into ${client.tableName}`, async (abortSignal) => {
-        await client.upsertEntity(entity, 'Replace', { abortSignal });
-      }),
-    transaction: (actions) =>
-      write(`write to ${client.tableName}`, async (abortSignal) => {
-        const answer = await client.submitTransaction(actions, { abortSignal });
-        return { etag: answer.subResponses[0]?.etag ?? '' };
-      }),
-  };
+async function listRows(client: TableClient, filter: string, limit: number, abortSignal: AbortSignal): Promise<Row[]> {
+  const rows: Row[] = [];
+  const pages = client
+    .listEntities({ queryOptions: { filter }, abortSignal })
+    .byPage({ maxPageSize: Math.min(limit, largestPage) });
+  for await (const page of pages) {
+    rows.push(...(page as Row[]));
+    if (rows.length >= limit) break;
+  }
+  return rows.slice(0, limit);
+}
+
+async function ifMissing<Value, Default>(value: Default, work: () => Promise<Value>): Promise<Value | Default> {
+  try {
+    return await work();
+  } catch (fault) {
+    if (statusOf(fault) === 404 && !isTableMissing(fault)) return value;
+    throw fault;
+  }
 }
 
 /** If the table is missing, a 404 says nothing about the row. */

@@ -113,19 +113,21 @@ test('a leased record is not attempted by another', () => {
 
 test('answering "pending" because another has the lease does not end that lease', () => {
   const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  const told = transition<string, string>(created, { type: 'reportPending', leaseId: null });
-  expect(told).toMatchObject({ pendingReported: true, leaseExpiresAt: minute });
-  expect(told && transition<string, string>(told, { type: 'attempt', now: 1, leaseId: 'l1', by: 'caller' })).toBeNull();
+  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: null });
+  expect(reported).toMatchObject({ pendingReported: true, leaseExpiresAt: minute });
+  expect(
+    reported && transition<string, string>(reported, { type: 'attempt', now: 1, leaseId: 'l1', by: 'caller' }),
+  ).toBeNull();
 });
 
 test('an outcome that was written while the caller was answered "pending" gets its event after all, once', () => {
   const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
   const settled = transition(created, { type: 'complete', now: 1, result: 'r', byCreator: true });
-  const owed = settled && transition<string, string>(settled, { type: 'requireEvent', now: 2 });
-  expect(owed).toMatchObject({ state: 'completed', eventPending: true, dueAt: minute + 2 });
-  const announced = owed && transition<string, string>(owed, { type: 'eventPublished' });
-  expect(announced).toMatchObject({ eventPending: false, dueAt: null });
-  expect(announced && transition<string, string>(announced, { type: 'requireEvent', now: 3 })).toBeNull();
+  const required = settled && transition<string, string>(settled, { type: 'requireEvent', now: 2 });
+  expect(required).toMatchObject({ state: 'completed', eventPending: true, dueAt: minute + 2 });
+  const published = required && transition<string, string>(required, { type: 'eventPublished' });
+  expect(published).toMatchObject({ eventPending: false, dueAt: null });
+  expect(published && transition<string, string>(published, { type: 'requireEvent', now: 3 })).toBeNull();
 });
 
 test('a pending event is due within a minute, however long the pauses have become', () => {
@@ -156,8 +158,9 @@ test('a record is voided only while no caller was answered "pending" and no othe
   const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
   expect(transition<string, string>(created, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
   const tried = transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l1', by: 'caller' });
-  const told = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
-  for (const record of [tried, told]) expect(record && transition<string, string>(record, { type: 'void' })).toBeNull();
+  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
+  for (const record of [tried, reported])
+    expect(record && transition<string, string>(record, { type: 'void' })).toBeNull();
 });
 
 test('a pending record is made due at once and its pauses begin anew; one that is due already, or settled, stays as it is', () => {
