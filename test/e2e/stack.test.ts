@@ -67,6 +67,34 @@ test('missing settings stop the start with one line that names them', async () =
   }
 });
 
+const everywhere = {
+  FUNCTIONS_PORT: '0',
+  // Of no function here: only the app of all functions judges it.
+  KEY_RENEWAL_MODE: 'sometimes',
+};
+
+/** What the start of a unit without settings names. */
+async function namedAtStart(unit: string): Promise<string[]> {
+  const settings = { ...everywhere, FUNCTIONS_APP_DIR: join(process.cwd(), 'dist', 'units', unit) };
+  const fault = await startHostProcess(settings).catch((error: Error) => error.message);
+  if (typeof fault !== 'string') {
+    await fault.stop();
+    return [];
+  }
+  return [...fault.matchAll(/(\w+) \(/g)].map(([, name = '']) => name).sort();
+}
+
+test.each([
+  ['openapi', []],
+  ['events-ack', ['TABLES_CONNECTION_STRING']],
+  ['consume-record', ['TABLES_CONNECTION_STRING']],
+  ['health', ['KEY_VAULT_URI', 'TABLES_CONNECTION_STRING']],
+  ['service-tickets', ['ENTRA_CLIENT_ID', 'ENTRA_TENANT_ID', 'KEY_VAULT_URI']],
+  ['user-store-ids', ['ENTRA_CLIENT_ID', 'ENTRA_TENANT_ID', 'KEY_VAULT_URI', 'TABLES_CONNECTION_STRING']],
+])('the unit %s asks for the settings that it reads: %j', async (unit, names) => {
+  expect(await namedAtStart(unit)).toEqual(names);
+});
+
 test('a lost part is named, the state outlives the stack, and every unit runs alone', async () => {
   const stateDir = join(temporaryFolder(), 'state');
   const logFile = join(temporaryFolder(), 'log');
