@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longestFirst.ts';
 
@@ -7,7 +8,8 @@ const common = { setupFiles: ['test/support/denyNetwork.ts'], testTimeout: 180_0
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closingLine.ts'],
-    maxWorkers: 4,
+    // Many tests wait: with one worker for each of two cores, both would often be idle.
+    maxWorkers: Math.max(4, availableParallelism()),
     sequence: { sequencer: LongestFirst },
     projects: [
       // They share their modules, which take longer to load than most of these tests to run.

@@ -7,9 +7,9 @@ const deployed = '24.9.0';
 const { platform, arch, versions, execPath } = process;
 const script = process.argv.slice(2);
 const env = { ...process.env };
-while (/^\w+=/.test(script[0] ?? '')) {
-  const [name, value] = script.shift().split('=', 2);
-  env[name] = value;
+for (let given = variable(script[0]); given; given = variable(script[0])) {
+  env[given[1]] = given[2];
+  script.shift();
 }
 
 const run = versions.node.split('.')[0] === deployed.split('.')[0] ? runHere() : runDeployed();
@@ -29,4 +29,8 @@ function runDeployed() {
     shell: platform === 'win32',
     env,
   });
+}
+
+function variable(argument = '') {
+  return /^(\w+)=(.*)$/s.exec(argument);
 }

@@ -8,12 +8,13 @@ const longest = [
   'faults/store',
   'e2e/endless',
   'faults/tables',
+  'integration/tables',
   'e2e/outage',
   'e2e/stack',
   'e2e/consume',
   'e2e/entitlements',
   'e2e/storeIds',
-  'integration/',
+  'integration/engine',
 ];
 
 export default class LongestFirst extends BaseSequencer {
