@@ -114,6 +114,22 @@ test('no item is begun after the time, and the list is not read on', async () =>
   expect(list.pages).toBeLessThan(6);
 });
 
+test('items that wait for another of their user are not begun after the time either', async () => {
+  const clock = testClock();
+  const list = listOf(
+    Array.from({ length: 10 }, (_, n) => item(0, 'same', n, n)),
+    1,
+    5,
+  );
+  const count = await processWorkList(list, { clock, until: clock.now() + 5, width: 2 }, async () => {
+    // The other worker reads the whole list meanwhile.
+    for (let turns = 0; turns < 10; turns += 1) await turn();
+    clock.advance(5);
+    return true;
+  });
+  expect(count).toEqual({ processed: 1, skipped: 0, remaining: true });
+});
+
 test('an empty list, and one that ends just in time, leave nothing', async () => {
   const clock = testClock();
   const ended = { clock, until: clock.now(), width: 2 };
