@@ -13,6 +13,12 @@ Module.prototype.require = new Proxy(Module.prototype.require, {
   apply: (target, self, [id]) => (id === '@azure/functions-core' ? core : Reflect.apply(target, self, [id])),
 });
 const startedAt = performance.now();
-await import(pathToFileURL(process.argv[2]).href);
+try {
+  await import(pathToFileURL(process.argv[2]).href);
+} catch (fault) {
+  // The stack of a bundle quotes lines of some hundred thousand characters.
+  console.error(fault instanceof Error ? fault.message : fault);
+  process.exit(1);
+}
 console.log(JSON.stringify({ names: names.sort(), ms: performance.now() - startedAt }));
 process.exit(0);

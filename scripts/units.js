@@ -1,7 +1,7 @@
 // Checks each built unit against infra/units.json, and prints its size and cold load (importing it into a running process).
 // Azure reports an app that registers nothing as deployed, so each unit is loaded and must register what the file says. And a unit holds
 // what its entry allows: no way to the Store without `store`, no Key Vault without `secrets` (or `vaultProbe`).
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -37,14 +37,19 @@ if (faults.length > 0) {
 console.log(`${Object.keys(units).length} units, ${files.length} functions: as units.json says`);
 
 function check(unit, expected, main) {
-  const loads = Array.from({ length: starts }, () =>
-    JSON.parse(execFileSync(process.execPath, ['scripts/loadUnit.js', main], { encoding: 'utf8' })),
-  );
+  const loads = Array.from({ length: starts }, () => load(main));
   const [{ names }] = loads;
   if (JSON.stringify(names) !== JSON.stringify([...expected].sort()))
     faults.push(`${unit} registers ${JSON.stringify(names)}, not ${JSON.stringify(expected)}`);
   const median = loads.map(({ ms }) => ms).sort((a, b) => a - b)[Math.floor(starts / 2)];
   rows.push([unit, kilobytes(main), kilobytes(...scriptsOf(dirname(main))), `${median.toFixed(0)} ms`]);
+}
+
+function load(main) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/loadUnit.js', main], { encoding: 'utf8' });
+  if (status === 0) return JSON.parse(stdout);
+  console.error(`${main} cannot be loaded: ${stderr.trim()}`);
+  process.exit(1);
 }
 
 /** What a bundle holds that its entry does not allow. */

@@ -1,16 +1,18 @@
-import type { Settings } from '../config.ts';
 import { createConsumeService } from '../consume/consume.ts';
 import { createConsumeHandler } from '../consume/handler.ts';
 import { createSubmit } from '../fulfilment/submit.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createEventsTable } from '../state/events.ts';
 import { createOrderLinesTable } from '../state/orderLines.ts';
+import { collectionsApi } from './collections.ts';
 import { consumesTable } from './fulfilments.ts';
-import { openTables, service } from './platform.ts';
-import { collectionsApi, purchaseApi, storeSettings, userKeys } from './storeAccess.ts';
+import { service } from './platform.ts';
+import { purchaseApi } from './purchase.ts';
+import { type StoreSettings, storeSettings, userKeys } from './storeAccess.ts';
+import { openTables } from './tables.ts';
 
 /** What consumes are fulfilled with, by a request and by the recovery. */
-export function consumeParts(settings: Pick<Settings, (typeof storeSettings)[number]>) {
+export function consumeParts(settings: StoreSettings) {
   const table = consumesTable(settings);
   const handler = createConsumeHandler({
     keyring: userKeys(settings).keyring,

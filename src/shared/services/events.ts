@@ -1,7 +1,8 @@
 import { createEventFeed } from '../events/feed.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createEventsTable } from '../state/events.ts';
-import { openTables, service, tablesSettings } from './platform.ts';
+import { service } from './platform.ts';
+import { openTables, tablesSettings } from './tables.ts';
 
 export const eventFeed = service(tablesSettings, (settings) =>
   createEventFeed(createEventsTable(openTables(settings)), systemClock),

@@ -1,11 +1,8 @@
-import type { Settings } from '../config.ts';
 import type { ConsumeOrder, ConsumeResult } from '../consume/record.ts';
 import type { GrantOrder, GrantResult } from '../grants/record.ts';
 import { once } from '../lib/once.ts';
 import { createFulfilmentsTable } from '../state/fulfilments.ts';
-import { openTables, type tablesSettings } from './platform.ts';
-
-type TablesSettings = Pick<Settings, (typeof tablesSettings)[number]>;
+import { openTables, type TablesSettings } from './tables.ts';
 
 export const consumesTable = once((settings: TablesSettings) =>
   createFulfilmentsTable<ConsumeOrder, ConsumeResult>(openTables(settings), 'Consumes'),

@@ -1,7 +1,8 @@
 import { createGamePassQuery } from '../gamePass/query.ts';
 import { systemClock } from '../lib/clock.ts';
+import { collectionsApi } from './collections.ts';
 import { service } from './platform.ts';
-import { collectionsApi, storeSettings, userKeys } from './storeAccess.ts';
+import { storeSettings, userKeys } from './storeAccess.ts';
 
 export const gamePass = service([...storeSettings, 'sandbox'], (settings) =>
   createGamePassQuery({

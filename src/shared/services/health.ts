@@ -2,7 +2,8 @@ import { probeIdentity, probeVault } from '../identity/vaultProbe.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createHealthProbe } from '../operations/health.ts';
 import { createHealthTable } from '../state/health.ts';
-import { createOwnCredential, openTables, ownCredential, service, tablesSettings } from './platform.ts';
+import { createOwnCredential, ownCredential, service } from './platform.ts';
+import { openTables, tablesSettings } from './tables.ts';
 
 export const health = service([...tablesSettings, 'keyVault'], (settings) => {
   const table = createHealthTable(openTables(settings));

@@ -2,7 +2,6 @@ import { app } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { loadSettings, type Settings, type SettingsGroup } from '../config.ts';
 import { once } from '../lib/once.ts';
-import { createTableOpener } from '../state/tables.ts';
 
 /** What the functions of this app read, all of it judged at the start. */
 const requiredGroups = new Set<SettingsGroup>();
@@ -36,9 +35,3 @@ export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity
 }
 
 export const ownCredential = once(createOwnCredential);
-
-export const tablesSettings = ['ownIdentity', 'tables'] as const satisfies SettingsGroup[];
-
-export const openTables = once((settings: Pick<Settings, (typeof tablesSettings)[number]>) =>
-  createTableOpener(settings.tables, ownCredential(settings)),
-);

@@ -1,7 +1,8 @@
 import { readConsume } from '../consume/record.ts';
 import { readGrant } from '../grants/record.ts';
 import { consumesTable, grantsTable } from './fulfilments.ts';
-import { service, tablesSettings } from './platform.ts';
+import { service } from './platform.ts';
+import { tablesSettings } from './tables.ts';
 
 export const consumeRecords = service(tablesSettings, (settings) => {
   const table = consumesTable(settings);

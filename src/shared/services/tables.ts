@@ -1,0 +1,11 @@
+import type { Settings, SettingsGroup } from '../config.ts';
+import { once } from '../lib/once.ts';
+import { createTableOpener } from '../state/tables.ts';
+import { ownCredential } from './platform.ts';
+
+export const tablesSettings = ['ownIdentity', 'tables'] as const satisfies SettingsGroup[];
+export type TablesSettings = Pick<Settings, (typeof tablesSettings)[number]>;
+
+export const openTables = once((settings: TablesSettings) =>
+  createTableOpener(settings.tables, ownCredential(settings)),
+);
