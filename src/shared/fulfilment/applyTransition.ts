@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FulfilmentRecord, FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
-import { type UpdateOptions, updateWithRetry } from '../state/updateWithRetry.ts';
+import { updateWithRetry } from '../state/updateWithRetry.ts';
 import { type RecordEvent, transition } from './machine.ts';
 
-export const recordUpdate: UpdateOptions = { rounds: 8, contended: 'Others keep changing this record.' };
+export const recordUpdate = { rounds: 8, contended: 'Others keep changing this record.' };
 
 /**
  * Takes a record through a transition, from wherever other writers leave it meanwhile. Null: the event no longer applies to it.
@@ -20,14 +20,15 @@ export function applyTransition<Request, Result>(
     () => table.get(stored.userId, stored.id),
     async (current) => {
       if (!current) return null;
-      // The SDK repeats a write whose answer it lost: the conflict may be with this very write.
-      if (written && isSameRecord(current, written)) return current;
       const after = transition<Request, Result>(current, event);
       if (!after) return null;
       written = after;
       return table.write(after, current);
     },
-    recordUpdate,
+    {
+      ...recordUpdate,
+      resultAfterConflict: (current) => (current && written && isSameRecord(current, written) ? current : undefined),
+    },
   );
 }
 

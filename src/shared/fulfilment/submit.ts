@@ -45,10 +45,6 @@ export function createSubmit<Request, Result, Identity>(
       undefined,
       () => table.get(userId, id),
       async (found) => {
-        // The conflict was with its own write, whose answer was lost.
-        if (found && found.creator === creation?.record.creator) {
-          return answerInTime(parts, call, found, create(parts, call, found, creation.identity));
-        }
         if (found && found.state !== 'void') {
           const repeated = repeat(parts, submission, found);
           return (await answerInTime(parts, call, found, repeated)) ?? 'conflict';
@@ -63,7 +59,13 @@ export function createSubmit<Request, Result, Identity>(
         if (written === 'conflict') return written;
         return answerInTime(parts, call, written, create(parts, call, written, identity));
       },
-      recordUpdate,
+      {
+        ...recordUpdate,
+        resultAfterConflict: (found) =>
+          creation && found?.creator === creation.record.creator
+            ? answerInTime(parts, call, found, create(parts, call, found, creation.identity))
+            : undefined,
+      },
     );
   };
 }
