@@ -6,7 +6,7 @@ import { type RecordEvent, transition } from './machine.ts';
 export const recordUpdate: UpdateOptions = { rounds: 8, contended: 'Others keep changing this record.' };
 
 /**
- * Takes a record through a transition, from wherever other writers leave it meanwhile. Null: the event no longer applies to it.
+ * Applies an event to a record and writes it; starts again if another writer has changed the record. Null: the event no longer applies.
  * @throws Problem unavailable
  */
 export function applyTransition<Request, Result>(
@@ -20,7 +20,7 @@ export function applyTransition<Request, Result>(
     () => table.get(stored.userId, stored.id),
     async (current) => {
       if (!current) return null;
-      // The SDK repeats a write whose answer it lost: the conflict may be with this very write.
+      // The SDK repeats a write whose answer was lost: the conflict may be with this process's own write.
       if (written && isSameRecord(current, written)) return current;
       const after = transition<Request, Result>(current, event);
       if (!after) return null;

@@ -3,15 +3,15 @@ import type { Clock } from '../lib/clock.ts';
 
 export interface UpdateOptions {
   rounds: number;
-  /** The problem's detail when other writers win every round. */
+  /** The problem's detail if every round ends with a conflict. */
   contended: string;
   /** A random pause of up to this long between rounds, for writers that start together. */
   pause?: { clock: Clock; longestMs: number };
 }
 
 /**
- * Optimistic writing: `write` starts from what was read and says `conflict` if another writer changed it meanwhile; then it starts again
- * from what `read` finds. The SDK repeats a write whose answer was lost, so a conflict can also be with one's own write.
+ * Optimistic writing: `write` starts from what was read and returns `conflict` if another writer changed it meanwhile; then it starts
+ * again from what `read` returns. The SDK repeats a write whose answer was lost, so a conflict can also be with one's own write.
  * @throws Problem unavailable after the last round
  */
 export async function updateWithRetry<Current, Result>(
