@@ -42,7 +42,12 @@ export async function attempt<Request, Result, Identity>(
 ): Promise<Submitted<Request, Result>> {
   // Without time for the answer the Store may act, and nobody would know.
   if (!hasTimeForAttempt(call, parts.clock)) {
-    return parts.writer.recordOutcome(call, leased, { outcome: 'unknown', why: 'no time is left' }, actor);
+    return parts.writer.recordOutcome(
+      call,
+      leased,
+      { outcome: 'unknown', why: 'too little time for an attempt' },
+      actor,
+    );
   }
   const outcome = await parts.handler
     .attempt(attemptContext(call), leased, identity)

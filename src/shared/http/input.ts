@@ -87,7 +87,7 @@ function parseJson(bytes: ArrayBuffer): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
-    // The parser's message quotes the text, which may hold a key.
+    // The parser's message quotes the text, which may contain a key.
     throw invalidRequest([{ path: '/body', message: 'must be JSON in UTF-8' }]);
   }
 }

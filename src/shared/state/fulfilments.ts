@@ -105,7 +105,7 @@ const entrySchema = z.looseObject({
 
 /**
  * Table `Consumes` or `Grants`. Record and due entry share a partition, one of 32 by user, so that one transaction writes both: a record
- * is never without its entry, and no list holds what is settled and published.
+ * is never without its entry, and no list has an entry of a record that is settled and published.
  */
 export function createFulfilmentsTable<Request, Result>(
   openTable: OpenTable,

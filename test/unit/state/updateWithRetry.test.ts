@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { updateWithRetry } from '../../../src/shared/state/updateWithRetry.ts';
 import { testClock } from '../../support/call.ts';
 
-/** A counter under a version, which others change between read and write so many times. */
+/** A counter with a version, which others change between read and write so many times. */
 function contendedCounter(conflicts: number) {
   const stored = { value: 0, version: 1 };
   let writes = 0;
@@ -25,13 +25,13 @@ function contendedCounter(conflicts: number) {
   return { stored, read, increment, counts: () => ({ reads, writes }) };
 }
 
-test('a write starts again from what others left', async () => {
+test('after a conflict a write starts again from what others wrote', async () => {
   const { stored, read, increment, counts } = contendedCounter(3);
   expect(await updateWithRetry({ ...stored }, read, increment, { rounds: 4, contended: 'busy' })).toBe(31);
   expect(counts()).toEqual({ reads: 3, writes: 4 });
 });
 
-test('after the last round it is unavailable, with nothing read in vain', async () => {
+test('after the last round it is unavailable, and nothing is read any more', async () => {
   const { stored, read, increment, counts } = contendedCounter(100);
   const update = updateWithRetry({ ...stored }, read, increment, { rounds: 4, contended: 'busy' });
   await expect(update).rejects.toMatchObject({ code: 'unavailable', message: 'busy' });
