@@ -25,9 +25,9 @@ const units = JSON.parse(readFileSync('infra/units.json', 'utf8'));
 const host = readFileSync('host.json', 'utf8');
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-// A build takes the place of the one before as a whole: who runs from dist/ meanwhile never sees half of one.
+// A build replaces the previous one part by part, each as a whole: a process that runs from dist/ never sees half of one.
 mkdirSync(dist, { recursive: true });
-const next = mkdtempSync(join(dist, '.next-'));
+const staging = mkdtempSync(join(dist, '.next-'));
 
 const common = {
   bundle: true,
@@ -42,7 +42,7 @@ const sourceMaps = { sourcemap: true, sourcesContent: false };
 // Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
 const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
 
-/** The app of all functions judges every setting; a unit only those that it reads. */
+/** The app of all functions checks every setting; a unit only those that it reads. */
 const imports = (folder, functions) =>
   [...(folder === 'app' ? ['../shared/services/wholeApp'] : []), ...functions]
     .map((name) => `import './${name}.ts';`)
@@ -60,7 +60,7 @@ const entriesOf = (apps) => ({
   },
 });
 
-/** What is imported at first use stays a file of its own beside the bundle: it costs a start nothing. */
+/** What is imported at first use stays a file of its own beside the bundle, so that a start does not load it. */
 const lazyFile = 'azureIdentity.js';
 const lazyIdentity = {
   name: 'lazy identity',
@@ -77,7 +77,7 @@ const bundleApps = (apps, options = {}) =>
     ...common,
     ...options,
     banner,
-    outdir: next,
+    outdir: staging,
     minifySyntax: true,
     minifyWhitespace: true,
     external: ['@azure/functions-core'],
@@ -85,18 +85,18 @@ const bundleApps = (apps, options = {}) =>
     plugins: [entriesOf(apps), lazyIdentity],
   });
 
-/** Library code alone: its names are of no use in a stack trace of ours. */
+/** Library code alone: nobody needs its names in a stack trace. */
 function bundleLazyIdentity() {
   return build({
     ...common,
     banner,
     minify: true,
     entryPoints: ['src/shared/identity/azureIdentity.ts'],
-    outfile: join(next, lazyFile),
+    outfile: join(staging, lazyFile),
   });
 }
 
-/** Whether a unit's bundle asks for the file. */
+/** Whether a unit's bundle imports the file. */
 function importsLazily({ outputs }, unit) {
   const [, { imports: imported }] = Object.entries(outputs).find(([output]) =>
     output.endsWith(`units/${unit}/main.js`),
@@ -124,38 +124,38 @@ try {
       ...common,
       ...sourceMaps,
       entryPoints: localEntries,
-      outdir: join(next, 'local'),
+      outdir: join(staging, 'local'),
       packages: 'external',
       splitting: true,
     }),
   ]);
-  for (const folder of ['app', 'local']) moveSources(join(next, folder));
-  copyFileSync(join(next, lazyFile), join(next, 'app', lazyFile));
+  for (const folder of ['app', 'local']) moveSources(join(staging, folder));
+  copyFileSync(join(staging, lazyFile), join(staging, 'app', lazyFile));
   for (const unit of Object.keys(units)) {
-    const folder = join(next, 'units', unit);
-    if (importsLazily(metafile, unit)) copyFileSync(join(next, lazyFile), join(folder, lazyFile));
+    const folder = join(staging, 'units', unit);
+    if (importsLazily(metafile, unit)) copyFileSync(join(staging, lazyFile), join(folder, lazyFile));
     writeFileSync(join(folder, 'host.json'), host);
     writeFileSync(
       join(folder, 'package.json'),
       `${JSON.stringify({ name: unit, version, type: 'module', main: 'main.js' }, null, 2)}\n`,
     );
   }
-  rmSync(join(next, lazyFile));
+  rmSync(join(staging, lazyFile));
   // What each unit is made of: scripts/units.js checks it.
-  writeFileSync(join(next, 'units.meta.json'), JSON.stringify(metafile.outputs));
-  if (process.argv.includes('--unbundled')) emitUnbundled(join(next, 'unbundled'));
-  for (const part of readdirSync(next)) {
+  writeFileSync(join(staging, 'units.meta.json'), JSON.stringify(metafile.outputs));
+  if (process.argv.includes('--unbundled')) emitUnbundled(join(staging, 'unbundled'));
+  for (const part of readdirSync(staging)) {
     const old = join(dist, `.old-${process.pid}-${part}`);
     if (existsSync(join(dist, part))) renameSync(join(dist, part), old);
-    renameSync(join(next, part), join(dist, part));
+    renameSync(join(staging, part), join(dist, part));
     rmSync(old, { recursive: true, force: true });
   }
 } finally {
-  rmSync(next, { recursive: true, force: true });
+  rmSync(staging, { recursive: true, force: true });
 }
 if (!quiet) console.log(`dist/: app, ${Object.keys(units).length} units, local`);
 
-/** Makes the paths in source maps those from dist/, which is one level above the folder of the build. */
+/** Corrects the paths in source maps: the folder of the build is one level below dist/, where its parts are moved to. */
 function moveSources(folder) {
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.map'))) {
     const file = join(folder, name);
@@ -167,7 +167,7 @@ function moveSources(folder) {
 
 function emitUnbundled(outDir) {
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '..', 'bin', 'tsc');
-  const project = join(next, 'tsconfig.json');
+  const project = join(staging, 'tsconfig.json');
   writeFileSync(
     project,
     JSON.stringify({

@@ -1,6 +1,6 @@
 // Checks each built unit against infra/units.json, and prints its size and cold load (importing it into a running process).
-// Azure reports an app that registers nothing as deployed, so each unit is loaded and must register what the file says. And a unit holds
-// what its entry allows: no way to the Store without `store`, no Key Vault without `secrets` (or `vaultProbe`).
+// Azure reports an app that registers nothing as deployed, so each unit is loaded and must register what the file says. And a unit
+// contains only what its entry allows: no Store transport and no Entra without `store`, no Key Vault without `secrets` (or `vaultProbe`).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -52,7 +52,7 @@ function load(main) {
   process.exit(1);
 }
 
-/** What a bundle holds that its entry does not allow. */
+/** What a bundle contains that its entry does not allow. */
 function forbiddenIn(unit, { store, secrets, vaultProbe = false }) {
   const [, { inputs }] = Object.entries(bundles).find(([output]) => output.endsWith(`units/${unit}/main.js`));
   const sources = Object.keys(inputs);
@@ -60,7 +60,7 @@ function forbiddenIn(unit, { store, secrets, vaultProbe = false }) {
   if (!store) found.push(...storeSources.filter((source) => sources.some((input) => input.endsWith(source))));
   const hasVault = sources.some((input) => input.includes(vaultSource));
   if (secrets.length === 0 && !vaultProbe && hasVault) found.push('Key Vault');
-  return found.map((source) => `${unit} holds ${source}, which its entry in units.json does not allow`);
+  return found.map((source) => `${unit} contains ${source}, which its entry in units.json does not allow`);
 }
 
 function scriptsOf(folder) {

@@ -18,7 +18,7 @@ export interface RunningHttps {
   close(): Promise<void>;
 }
 
-/** Serves https on localhost. Rejects if the port is taken; a handler that fails is a 500. */
+/** Serves https on localhost. Rejects if the port is in use; a handler that fails is a 500. */
 export async function startHttps({ tls, port = 0, handler }: HttpsOptions): Promise<RunningHttps> {
   const server = createServer({ cert: tls.cert, key: tls.key }, (request, response) => {
     handler(request, response).catch((fault: unknown) => {

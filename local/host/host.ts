@@ -24,7 +24,7 @@ export interface RunningHost {
  * Starts the app in `FUNCTIONS_APP_DIR` (default: the working folder) on `FUNCTIONS_PORT` (default 7071, 0 = any) with
  * `FUNCTIONS_KEY` and `FUNCTIONS_MASTER_KEY`. `FUNCTIONS_TIMERS=off` leaves the timers to `POST /admin/functions/{name}`;
  * `FUNCTIONS_LOG_FILE` takes the log in place of stdout.
- * @throws Error if the app cannot be loaded or started, or the port is taken
+ * @throws Error if the app cannot be loaded or started, or the port is in use
  */
 export async function startHost(env: Record<string, string | undefined>): Promise<RunningHost> {
   const folder = resolve(env.FUNCTIONS_APP_DIR ?? '.');

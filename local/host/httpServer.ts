@@ -72,8 +72,8 @@ export function createHttpHost(options: HttpHostOptions): Server {
 }
 
 function splitOnce(text: string, separator: string): string[] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+  const index = text.indexOf(separator);
+  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
 }
 
 /** Values of a repeated name are joined by commas, as .NET shows them. */

@@ -58,8 +58,8 @@ export function match(routes: readonly Route[], method: string, encodedPath: str
 function paramsOf({ segments }: Route, parts: string[]): Record<string, string> | undefined {
   if (segments.length !== parts.length) return undefined;
   const params: Record<string, string> = {};
-  for (const [at, segment] of segments.entries()) {
-    const part = parts[at] ?? '';
+  for (const [index, segment] of segments.entries()) {
+    const part = parts[index] ?? '';
     if ('parameter' in segment) params[segment.parameter] = part;
     else if (segment.literal !== part.toLowerCase()) return undefined;
   }

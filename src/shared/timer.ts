@@ -7,7 +7,7 @@ import { faultFields, type LogFields, structuredLog, writerOf } from './lib/log.
 /** A run must end before the host's default limit of 5 minutes on small plans. */
 const runMs = 4.5 * 60_000;
 
-/** Registers a timer function: the boundary of runs without a caller. A failed run is logged, and failed for the host too. */
+/** Registers a timer function: the boundary of runs without a caller. A failed run is logged, and fails for the host too. */
 export function schedule(name: string, ncrontab: string, work: (call: CallContext) => Promise<object>): void {
   app.timer(name, {
     schedule: ncrontab,

@@ -48,13 +48,11 @@ export async function benchConsumes(stack: Stack): Promise<string> {
     const figures = await contest(contenders, atOnce, stack.host());
     const [bareFigure, floor] = [...figures.values()];
     for (const [name, { rate, p50, p99, cpu }] of figures) {
-      rows.push([
-        ...[name, String(atOnce), rate.toFixed(0)],
-        ...[(rate / (bareFigure?.rate ?? 0)).toFixed(2), (rate / (floor?.rate ?? 0)).toFixed(2)],
-        ...[p50.toFixed(2), p99.toFixed(2)],
-        ...[(p50 - (bareFigure?.p50 ?? 0)).toFixed(2), (p99 - (bareFigure?.p99 ?? 0)).toFixed(2)],
-        name === 'consume' ? cpu.toFixed(0) : '',
-      ]);
+      const ratios = [rate / (bareFigure?.rate ?? 0), rate / (floor?.rate ?? 0)];
+      const times = [p50, p99, p50 - (bareFigure?.p50 ?? 0), p99 - (bareFigure?.p99 ?? 0)];
+      const used = name === 'consume' ? cpu.toFixed(0) : '';
+      const numbers = [...ratios, ...times].map((figure) => figure.toFixed(2));
+      rows.push([name, String(atOnce), rate.toFixed(0), ...numbers, used]);
     }
   }
   await Promise.all([service.close(), store.close(), tables.close()]);

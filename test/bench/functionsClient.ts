@@ -33,8 +33,8 @@ export async function players(
   bought: { productId: string; quantity: number },
 ): Promise<BenchPlayer[]> {
   const made: BenchPlayer[] = [];
-  for (let at = 0; at < count; at += 1) {
-    const user = `${bought.productId}-${at}`;
+  for (let index = 0; index < count; index += 1) {
+    const user = `${bought.productId}-${index}`;
     stack.store.control.purchase({ user, ...bought });
     const keys = stack.store.control.createKeys({ user });
     await client.send('PUT', `/api/users/${user}/store-ids`, keys);

@@ -34,8 +34,8 @@ export async function contest(
       const { times, ms } = await run(go, atOnce, roundMs);
       const cpu = ((await cpuOf(host)) - before) / times.length;
       times.sort((a, b) => a - b);
-      const at = (part: number) => times[Math.floor((times.length - 1) * part)] ?? 0;
-      figures.get(name)?.push({ rate: (times.length / ms) * 1000, p50: at(0.5), p99: at(0.99), cpu });
+      const percentile = (part: number) => times[Math.floor((times.length - 1) * part)] ?? 0;
+      figures.get(name)?.push({ rate: (times.length / ms) * 1000, p50: percentile(0.5), p99: percentile(0.99), cpu });
     }
   }
   return new Map([...figures].map(([name, all]) => [name, medians(all)]));
@@ -76,8 +76,13 @@ export function median(values: number[]): number {
 
 /** A table as text. */
 export function table(headings: string[], rows: string[][]): string {
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (cells: string[]) =>
-    cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const padded = (cell: string, column: number) => {
+    const width = widths[column] ?? 0;
+    return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  };
+  const line = (cells: string[]) => cells.map(padded).join('  ');
   return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }

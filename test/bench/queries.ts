@@ -8,7 +8,7 @@ const products = 50;
 
 /** Entitlement queries of one product, never two equal ones at once, against the bare request to the same Store. */
 export async function benchQueries(stack: Stack): Promise<string> {
-  for (let at = 0; at < products; at += 1) stack.store.control.putProduct(`P${at}`, { kind: 'Durable' });
+  for (let index = 0; index < products; index += 1) stack.store.control.putProduct(`P${index}`, { kind: 'Durable' });
   const service = functionsClient(stack);
   const store = await storeClient(stack);
   const all = await players(stack, service, playerCount, { productId: 'P0', quantity: 1 });
@@ -26,7 +26,7 @@ export async function benchQueries(stack: Stack): Promise<string> {
         }),
     },
     {
-      name: 'raw key',
+      name: 'key in request',
       go: (n) =>
         service.send('POST', '/api/entitlements/query', {
           collectionsId: player(n)?.collectionsId,

@@ -30,34 +30,35 @@ export async function benchRecovery(stack: Stack, logFile: string): Promise<stri
   let first = 0;
   for (const size of sizes) {
     const longAgo = Date.now() - 3600_000;
-    await inParallel(Array.from({ length: size }), 32, async (_, at) => {
-      const user = all[at % playerCount]?.user ?? '';
+    await inParallel(Array.from({ length: size }), 32, async (_, index) => {
+      const user = all[index % playerCount]?.user ?? '';
       await consumes.write(createRecord<ConsumeOrder, ConsumeResult>(user, randomUUID(), order, randomUUID(), longAgo));
     });
     const from = performance.now();
     const processed = await recoverAll(stack, log);
     const each = (performance.now() - from) / size;
-    if (processed !== size) throw new Error(`The recovery took up ${processed} of ${size}.`);
+    if (processed !== size) throw new Error(`The recovery processed ${processed} of ${size}.`);
     first ||= each;
     rows.push([String(size), each.toFixed(2), (each / first).toFixed(2)]);
   }
   return table(['pending consumes recovered', 'ms each', `of that at ${sizes[0]}`], rows);
 }
 
-/** Runs the timer until a run leaves nothing for its time budget; answers with how many records were processed up. */
+/** Runs the timer until nothing remains after a run. Returns how many records were processed. */
 async function recoverAll(stack: Stack, log: () => string): Promise<number> {
   let processed = 0;
   for (;;) {
     log();
     await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
-      ...{ method: 'POST', body: '{"input":""}' },
+      method: 'POST',
+      body: '{"input":""}',
       headers: { 'x-functions-key': stack.identities.masterKey, 'content-type': 'application/json' },
     });
     let said = '';
     let run: RegExpExecArray | null = null;
     while (!run) {
       await sleep(50);
-      // A line may have come in halves; what is long past is not looked at again.
+      // A line can arrive in parts. Older text is not searched again.
       said = said.slice(-1000) + log();
       run = /\{"event":"run".*\}/.exec(said);
     }

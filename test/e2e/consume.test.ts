@@ -56,10 +56,10 @@ test('a consume from three orders, and its replay', async () => {
     newQuantity: 2,
     replayed: false,
     completedAt: expect.stringMatching(/\.\d{3}Z$/),
-    orders: orders.map(({ orderId, lines: [line] }, at) => ({
+    orders: orders.map(({ orderId, lines: [line] }, index) => ({
       orderId,
       lineItemId: line?.lineItemId,
-      quantity: [3, 3, 1][at],
+      quantity: [3, 3, 1][index],
     })),
   });
   const sent = stack.store.requests.at(-1);
@@ -227,7 +227,7 @@ test('keys: none, a revoked one and its successor, and an X-token', async () => 
   expect((await consume(dying)).status).toBe(202);
   expect(balance('c7')).toBe(2);
   await api('PUT', storeIdsPath('c7'), keysOf('c7'));
-  // Made due, not performed: the next run of the timer takes it up, though its pause is not over.
+  // Made due, not attempted: the next run of the timer attempts it, though its pause is not over.
   expect(balance('c7')).toBe(2);
   await fireRecovery();
   await expect
@@ -255,15 +255,20 @@ test('an id that was refused before anything was sent can be used again', async 
 });
 
 test('200 consumes of 20 users with repeated ids at once: balances are as the records say', async () => {
-  const users = Array.from({ length: 20 }, (_, at) => `crowd-${at}`);
+  const users = Array.from({ length: 20 }, (_, index) => `crowd-${index}`);
   for (const user of users) {
     await register(user);
     for (let order = 0; order < 10; order += 1) coins(user, 3);
   }
   const ids = Array.from({ length: 4 }, () => randomUUID());
-  const requests = Array.from({ length: 200 }, (_, at) => {
+  const requests = Array.from({ length: 200 }, (_, index) => {
     const id = Math.floor(Math.random() * ids.length);
-    return { userId: users[at % users.length] ?? '', trackingId: ids[id] ?? '', productId: 'COINS', quantity: id + 1 };
+    return {
+      userId: users[index % users.length] ?? '',
+      trackingId: ids[id] ?? '',
+      productId: 'COINS',
+      quantity: id + 1,
+    };
   });
   const answers = await Promise.all(requests.map(consume));
   expect(answers.map(({ status }) => status).filter((status) => status !== 200 && status !== 202)).toEqual([]);
@@ -341,7 +346,7 @@ test('grants that are refused, pending and canceled', async () => {
 test('events: acknowledged once, then gone; parameters are validated', async () => {
   await register('e1');
   coins('e1', 5);
-  for (let at = 0; at < 3; at += 1) {
+  for (let count = 0; count < 3; count += 1) {
     const body = { userId: 'e1', productId: 'COINS', trackingId: randomUUID() };
     stack.store.control.addFault({ operation: 'consume', status: 429 });
     await consume(body);

@@ -66,7 +66,7 @@ test.each([
   ['over the size', big(256 * 1024 + 1), 413, undefined],
   ['no user', { products: ['A'] }, 400, '/body'],
   ['two users', { userId: 'u', collectionsId: 'k', products: ['A'] }, 400, '/body'],
-  ['account with a raw key', { collectionsId: 'k', account: 'a', products: ['A'] }, 400, '/body/account'],
+  ['an account and a key', { collectionsId: 'k', account: 'a', products: ['A'] }, 400, '/body/account'],
   ['no products', { userId: 'u', products: [] }, 400, '/body/products'],
   ['1,001 products', { userId: 'u', products: Array(1001).fill('A') }, 400, '/body/products'],
   ['a bad product', { userId: 'u', products: ['A', 'B', 'C', ''] }, 400, '/body/products/3'],

@@ -36,8 +36,8 @@ test('what a player owns', async () => {
     endsAt: null,
     recurrenceId: null,
   });
-  for (const at of [answer.body.queriedAt, answer.body.items[0].acquiredAt])
-    expect(at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  for (const time of [answer.body.queriedAt, answer.body.items[0].acquiredAt])
+    expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const sent = stack.store.requests.at(-1);
   expect(sent).toMatchObject({
     method: 'POST',
@@ -82,12 +82,12 @@ test('order and recurrence ids that a query finds are stored for the user, those
 test('1,000 products in pages of 7: each once, with its newest status', async () => {
   await register('collector');
   stack.store.control.putSettings({ maxPageSize: 7, duplicatesAcrossPages: true });
-  const products = Array.from({ length: 1000 }, (_, at) => `P${String(at).padStart(4, '0')}`);
-  for (const [at, productId] of products.entries()) {
+  const products = Array.from({ length: 1000 }, (_, index) => `P${String(index).padStart(4, '0')}`);
+  for (const [index, productId] of products.entries()) {
     const item = { user: 'collector', productId, skuId: '0010', endDate: ago(1) };
-    if (at % 10 === 0) stack.store.control.addItem({ ...item, status: 'Revoked', modifiedDate: ago(1) });
+    if (index % 10 === 0) stack.store.control.addItem({ ...item, status: 'Revoked', modifiedDate: ago(1) });
     stack.store.control.addItem({ ...item, status: 'Expired', modifiedDate: ago(3) });
-    if (at % 10 === 1) stack.store.control.addItem({ ...item, status: 'Banned', modifiedDate: ago(2) });
+    if (index % 10 === 1) stack.store.control.addItem({ ...item, status: 'Banned', modifiedDate: ago(2) });
   }
   const { body } = await query({ userId: 'collector', products, validity: 'All' });
   expect(body.items.map(({ productId }: { productId: string }) => productId).sort()).toEqual(products);
@@ -99,10 +99,10 @@ test('1,000 products in pages of 7: each once, with its newest status', async ()
 
 test('one page that keeps failing: an error, never a partial result', async () => {
   await register('unlucky');
-  for (let at = 0; at < 20; at += 1) stack.store.control.addItem({ user: 'unlucky', productId: `Q${at}` });
+  for (let index = 0; index < 20; index += 1) stack.store.control.addItem({ user: 'unlucky', productId: `Q${index}` });
   stack.store.control.putSettings({ maxPageSize: 7 });
   stack.store.control.addFault({ operation: 'publisherQuery', status: 500, skip: 1, times: null });
-  const answer = await query({ userId: 'unlucky', products: Array.from({ length: 20 }, (_, at) => `Q${at}`) });
+  const answer = await query({ userId: 'unlucky', products: Array.from({ length: 20 }, (_, index) => `Q${index}`) });
   expectProblem(answer, 503, 'store_unavailable');
   expect(answer.body.items).toBeUndefined();
   expect(answer.headers.get('retry-after')).toBe(String(answer.body.retryAfterSeconds));
@@ -116,7 +116,7 @@ test('50 identical queries at once are one call, and the others are answered if 
   stack.store.control.addFault({ operation: 'publisherQuery', latencyMs: 400 });
   const body = JSON.stringify({ userId: 'popular', products: ['SWORD'] });
   const leaving = new AbortController();
-  const left = fetch(`${stack.functionsUrl}/api/entitlements/query`, {
+  const aborted = fetch(`${stack.functionsUrl}/api/entitlements/query`, {
     method: 'POST',
     body,
     signal: leaving.signal,
@@ -124,7 +124,7 @@ test('50 identical queries at once are one call, and the others are answered if 
   }).catch((fault: Error) => fault.name);
   const rest = Array.from({ length: 49 }, () => api('POST', '/api/entitlements/query', body));
   setTimeout(() => leaving.abort(), 150);
-  expect(await left).toBe('AbortError');
+  expect(await aborted).toBe('AbortError');
   const answers = await Promise.all(rest);
   expect(answers.map(({ status }) => status)).toEqual(Array(49).fill(200));
   expect(new Set(answers.map(({ headers }) => headers.get('x-correlation-id'))).size).toBe(49);
@@ -189,17 +189,17 @@ test.each([
 
 test('a key in the request is validated like a registered one, and never renewed', async () => {
   const products = ['A'];
-  const raw = (collectionsId: string) => query({ collectionsId, products });
-  expect((await raw(keysOf('u').collectionsId)).body.userId).toBeUndefined();
-  expectProblem(await raw(keysOf('u').purchaseId), 422, 'invalid_store_id');
-  expectProblem(await raw('nonsense'), 422, 'invalid_store_id');
-  expectProblem(await raw(keysOf('u', { clientId: 'another' }).collectionsId), 422, 'wrong_client');
-  expectProblem(await raw(keysOf('u', { issuedAt: ago(40) }).collectionsId), 409, 'store_id_expired');
+  const queryWith = (collectionsId: string) => query({ collectionsId, products });
+  expect((await queryWith(keysOf('u').collectionsId)).body.userId).toBeUndefined();
+  expectProblem(await queryWith(keysOf('u').purchaseId), 422, 'invalid_store_id');
+  expectProblem(await queryWith('nonsense'), 422, 'invalid_store_id');
+  expectProblem(await queryWith(keysOf('u', { clientId: 'another' }).collectionsId), 422, 'wrong_client');
+  expectProblem(await queryWith(keysOf('u', { issuedAt: ago(40) }).collectionsId), 409, 'store_id_expired');
   const revoked = keysOf('u').collectionsId;
   stack.store.control.revokeKeys({ key: revoked });
-  expectProblem(await raw(revoked), 409, 'store_id_expired');
+  expectProblem(await queryWith(revoked), 409, 'store_id_expired');
   stack.store.control.putSettings({ badKeyStyle: 'AuthenticationFailure' });
-  expectProblem(await raw(revoked), 409, 'store_id_expired');
+  expectProblem(await queryWith(revoked), 409, 'store_id_expired');
   expect(asked('renew')).toBe(0);
 });
 

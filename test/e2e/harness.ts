@@ -64,7 +64,10 @@ function azuriteFiles(): Record<string, Buffer> {
 function secretsIn(places: Record<string, Buffer>): string[] {
   const { identities, entra, keyVault } = stack;
   const known = [
-    ...[identities.publisher.secret, identities.own.secret, identities.functionKey, identities.masterKey],
+    identities.publisher.secret,
+    identities.own.secret,
+    identities.functionKey,
+    identities.masterKey,
     ...keyVault.exportState().map(({ value }) => value),
     ...entra.issued,
     ...secrets,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startHostProcess } from '../../local/hostProcess.ts';
+import { freePorts } from '../../local/ports.ts';
 import { startStack } from '../../local/stack.ts';
 
 const units = JSON.parse(readFileSync('infra/units.json', 'utf8')) as Record<string, { functions: string[] }>;
@@ -25,14 +26,6 @@ const alive = (pid: number): boolean => {
     throw fault;
   }
 };
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
 
 test('a port in use is named with its part, and nothing is left running', async () => {
   const blocker = createServer().listen(0, '127.0.0.1');
@@ -78,7 +71,7 @@ test('missing settings stop the start with one line that names them', async () =
 
 const everywhere = {
   FUNCTIONS_PORT: '0',
-  // Of no function here: only the app of all functions judges it.
+  // No function reads it yet: only the app of all functions checks it.
   KEY_RENEWAL_MODE: 'sometimes',
 };
 
@@ -148,7 +141,7 @@ test('Ctrl-C ends the demo with all of its processes', async () => {
   expect(children.filter(alive)).toEqual([]);
 });
 
-test('state that cannot be read, or is of an earlier build, is said in one line', async () => {
+test('state that cannot be read, or is of an earlier build, is reported in one line', async () => {
   const stateDir = temporaryFolder();
   writeFileSync(join(stateDir, 'stack.json'), '{');
   await expect(startStack({ stateDir })).rejects.toThrow(/cannot be read. Delete the folder/);

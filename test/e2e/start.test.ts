@@ -58,7 +58,7 @@ async function freeRow(count: number): Promise<number> {
   }
 }
 
-test('--help tells the options; what is not understood ends with 2 before anything starts', async () => {
+test('--help lists the options; an unknown option ends with exit code 2 before anything starts', async () => {
   const folder = checkout();
   const help = await start(folder, '--help').ended;
   expect(help.code).toBe(0);
@@ -98,7 +98,7 @@ test('a port in use for the debugger is not ignored', async () => {
   expect(text).toContain('npm start -- --inspect=PORT');
 });
 
-test('--port moves all of it, what the guide says is so, a breakpoint in src/ is met, Ctrl-C ends it', async () => {
+test('--port moves all ports, the printed guide is right, a breakpoint in src/ is hit, Ctrl-C ends it', async () => {
   const first = await freeRow(6);
   const inspectPort = first + 5;
   const folder = checkout();
@@ -122,7 +122,7 @@ test('--port moves all of it, what the guide says is so, a breakpoint in src/ is
   expect(routes.sort()).toEqual(documented.sort());
 
   if (hasCurl && process.platform !== 'win32') pasteRequests(run.text(), folder);
-  await meetBreakpoint(inspectPort, `http://localhost:${first}/api/health`);
+  await hitBreakpoint(inspectPort, `http://localhost:${first}/api/health`);
 
   const second = await start(folder, '--port', String(await freeRow(5))).ended;
   expect(second.code).toBe(1);
@@ -167,7 +167,7 @@ test('the demo comes out right and says so in words', async () => {
 });
 
 /** Attaches as an editor does: finds src/functions/health.ts in the bundle through the source map and stops there. */
-async function meetBreakpoint(port: number, url: string): Promise<void> {
+async function hitBreakpoint(port: number, url: string): Promise<void> {
   const bundle = resolve('dist/app/main.js');
   const map = new SourceMap(JSON.parse(readFileSync(`${bundle}.map`, 'utf8')));
   const originOf = (line: number, column: number): string => {

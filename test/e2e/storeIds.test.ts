@@ -59,7 +59,7 @@ test('an older key that has expired is not renewed: the newer one stays', async 
 });
 
 test('eight writers at once: the newest key stays, and no request fails', async () => {
-  const keys = Array.from({ length: 8 }, (_, at) => keysOf('u3', { issuedAt: ago(8 - at) }));
+  const keys = Array.from({ length: 8 }, (_, index) => keysOf('u3', { issuedAt: ago(8 - index) }));
   const answers = await Promise.all(keys.map((pair) => put('u3', pair)));
   expect(answers.map(({ status }) => status).filter((status) => status !== 200)).toEqual([]);
   const { iat } = JSON.parse(Buffer.from(keys[7]?.collectionsId.split('.')[1] ?? '', 'base64url').toString());
@@ -217,11 +217,11 @@ const strange = [
 ];
 
 test('user ids of any characters are different users', async () => {
-  for (const [at, user] of strange.entries()) {
+  for (const [index, user] of strange.entries()) {
     await register(user);
-    sell(user, `PRODUCT${at}`);
+    sell(user, `PRODUCT${index}`);
   }
-  for (const [at, user] of strange.entries()) {
+  for (const [index, user] of strange.entries()) {
     expect((await api('GET', storeIdsPath(user))).body).toMatchObject({
       userId: user,
       accounts: [{ account: 'default' }],
@@ -230,7 +230,7 @@ test('user ids of any characters are different users', async () => {
     const { body } = await query({ userId: user, products });
     expect([body.userId, body.items.map(({ productId }: { productId: string }) => productId)]).toEqual([
       user,
-      [`PRODUCT${at}`],
+      [`PRODUCT${index}`],
     ]);
   }
   await api('DELETE', storeIdsPath('id'));

@@ -48,7 +48,9 @@ async function expectRecovered(killed: Fulfilment[]): Promise<void> {
   // A client that got no answer sends its request again.
   const answers = await Promise.all(killed.map(submit));
   for (const answer of answers) expect([200, 201], answer.text).toContain(answer.status);
-  await expectFulfilledOnce(killed.map((one, at) => ({ ...one, events: found[at]?.body.state === 'pending' ? 1 : 0 })));
+  await expectFulfilledOnce(
+    killed.map((one, index) => ({ ...one, events: found[index]?.body.state === 'pending' ? 1 : 0 })),
+  );
 }
 
 /** A fulfilment that hangs at one of its table requests, if it gets there. */
@@ -70,9 +72,9 @@ test('killed at every table request, before and after it acted: one kill, each f
   const hanging = all.filter(({ until }) => until === 'hanging');
   for (const { until, user } of all) if (until !== 'hanging') expect([200, 201], user).toContain(until);
   for (const scenario of scenarios) {
-    const met = hanging.filter((one) => one.scenario === scenario).map(({ step }) => step);
-    // Each request hangs, before and after it acted, and there is no further one.
-    expect(met).toEqual(
+    const reached = hanging.filter((one) => one.scenario === scenario).map(({ step }) => step);
+    // Each request hangs, before and after it acted, and there are no others.
+    expect(reached).toEqual(
       stepsOf(scenario)
         .slice(0, -1)
         .flatMap((step) => [step, step]),
@@ -86,14 +88,16 @@ test('killed at every table request, before and after it acted: one kill, each f
 
 test('killed at every table request of a new process, which also creates tables and gets tokens and secrets', async () => {
   const users = await Promise.all(
-    Array.from({ length: 12 }, (_, at) => player(gem, `${gem.name}, killed at request ${at + 1} of a new process`)),
+    Array.from({ length: 12 }, (_, index) =>
+      player(gem, `${gem.name}, killed at request ${index + 1} of a new process`),
+    ),
   );
   // Until one succeeds: then every request before has been a kill point.
   const killed: Fulfilment[] = [];
-  for (const [at, one] of users.entries()) {
+  for (const [index, one] of users.entries()) {
     await restartLater(0);
     proxy.decideAll((number) =>
-      number === at + 1 ? { does: 'kill', acted: true, kill: () => kill(1) } : { does: 'pass' },
+      number === index + 1 ? { does: 'kill', acted: true, kill: () => kill(1) } : { does: 'pass' },
     );
     const outcome = await answered(submit(one));
     if (outcome !== 'cut') {
@@ -147,7 +151,7 @@ async function pending({ scenario, lost }: Way, users: string[]): Promise<Fulfil
   return made;
 }
 
-/** Fewer users than the recovery works on at once, so that those that hang do not keep it from the others. */
+/** Fewer users than the recovery serves at once, so that those that hang do not stop the others. */
 const hangingAtOnce = 24;
 
 test('killed at every table request of the recovery: one kill, many records, each at another request', async () => {
@@ -162,8 +166,8 @@ test('killed at every table request of the recovery: one kill, many records, eac
   // Read the record, lease it, read the key, write the outcome, publish the event, remove it from the list.
   for (const { requests } of counted) expect(requests.count()).toBeGreaterThanOrEqual(6);
   const points = counted.flatMap(({ way, name, requests }) =>
-    Array.from({ length: requests.count() }, (_, at) => {
-      return { way, step: at + 1, user: `${name}, recovery killed at request ${at + 1}` };
+    Array.from({ length: requests.count() }, (_, index) => {
+      return { way, step: index + 1, user: `${name}, recovery killed at request ${index + 1}` };
     }),
   );
 

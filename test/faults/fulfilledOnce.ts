@@ -25,9 +25,9 @@ export async function expectFulfilledOnce(made: (Fulfilment & { events: number }
   const store = stack.store.control.state();
   const lines = await allLines();
   const events = await allEvents();
-  for (const [at, one] of made.entries()) {
+  for (const [index, one] of made.entries()) {
     const { scenario, user } = one;
-    const record = records[at] ?? expect.fail();
+    const record = records[index] ?? expect.fail();
     expect(record.body?.state, `${user}: ${record.text}`).toBe('completed');
 
     const owner = store.users.find(({ user: name }) => name === user);

@@ -155,7 +155,8 @@ export async function player(scenario: Scenario, user: string): Promise<Fulfilme
 }
 
 /** The number of each table request of a scenario, and of one more, which must not come. */
-export const stepsOf = ({ requests }: Scenario): number[] => Array.from({ length: requests + 1 }, (_, at) => at + 1);
+export const stepsOf = ({ requests }: Scenario): number[] =>
+  Array.from({ length: requests + 1 }, (_, index) => index + 1);
 
 export const submit = ({ scenario, body }: Fulfilment): Promise<Answer> => api('POST', scenario.route, body);
 export const recordOf = ({ scenario, user, id }: Fulfilment): Promise<Answer> =>

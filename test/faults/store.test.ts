@@ -13,7 +13,7 @@ const faults = [
   ['500 after it acted, twice', { actThenStatus: true, times: 2 }],
   ['429', { status: 429, headers: { 'retry-after': '60' } }],
   ['429 after it acted', { status: 429, actThenStatus: true }],
-  ['401 after it acted, to the last', { status: 401, actThenStatus: true, times: 3 }],
+  ['401 after it acted, for every attempt', { status: 401, actThenStatus: true, times: 3 }],
   ['HTML after it acted', { status: 404, body: '<html>', contentType: 'text/html', actThenStatus: true }],
 ] as const;
 const late = 'late, after it acted, twice';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { useStack } from '../e2e/harness.ts';
-import type { Fate } from '../support/tableProxy.ts';
+import type { ProxyAction } from '../support/tableProxy.ts';
 import { eventsOf, expectFulfilledOnce } from './fulfilledOnce.ts';
 import {
   type Fulfilment,
@@ -19,29 +19,29 @@ import {
 useStack();
 useProxy();
 
-const fates: [string, Fate][] = [
+const actions: [string, ProxyAction][] = [
   ['answers 500', { does: 'answer', status: 500 }],
   ['answers 503', { does: 'answer', status: 503 }],
   ['is cut off before it acts', { does: 'drop', acted: false }],
   ['is cut off after it acts', { does: 'drop', acted: true }],
 ];
 const cases = scenarios.flatMap((scenario) =>
-  fates.map(([says, fate]) => [scenario.name, says, scenario, fate] as const),
+  actions.map(([says, action]) => [scenario.name, says, scenario, action] as const),
 );
 
-test.each(cases)('%s: each table request in turn %s once', async (name, says, scenario, fate) => {
+test.each(cases)('%s: each table request in turn %s once', async (name, says, scenario, action) => {
   const made = await Promise.all(
     stepsOf(scenario).map(async (step) => {
       const one = await player(scenario, `${name}, request ${step} ${says}`);
-      const requests = proxy.decideFor(one.user, (number) => (number === step ? fate : { does: 'pass' }));
+      const requests = proxy.decideFor(one.user, (number) => (number === step ? action : { does: 'pass' }));
       const answer = await submit(one);
       const count = requests.count();
       requests.end();
       expect([200, 201], `${one.user}: ${answer.text}`).toContain(answer.status);
-      return { ...one, met: count >= step, events: 0 };
+      return { ...one, reached: count >= step, events: 0 };
     }),
   );
-  expect(made.map(({ met }) => met)).toEqual([...Array(scenario.requests).fill(true), false]);
+  expect(made.map(({ reached }) => reached)).toEqual([...Array(scenario.requests).fill(true), false]);
   await expectFulfilledOnce(made);
 });
 
@@ -51,10 +51,15 @@ interface Broken extends Fulfilment {
   found: string;
 }
 
-/** A fulfilment whose table requests all meet a fate, from one of them on. Undefined: it ended before that one. */
-async function breakFrom(step: number, scenario: Scenario, user: string, fate: Fate): Promise<Broken | undefined> {
+/** A fulfilment whose table requests all fail in one way, from one of them on. Undefined: it ended before that one. */
+async function breakFrom(
+  step: number,
+  scenario: Scenario,
+  user: string,
+  action: ProxyAction,
+): Promise<Broken | undefined> {
   const made = await player(scenario, user);
-  const requests = proxy.decideFor(user, (number) => (number >= step ? fate : { does: 'pass' }));
+  const requests = proxy.decideFor(user, (number) => (number >= step ? action : { does: 'pass' }));
   const { status, text, body } = await submit(made);
   const count = requests.count();
   requests.end();
@@ -68,26 +73,26 @@ test.each(
   scenarios.map((scenario) => [scenario.name, scenario] as const),
 )('%s: from each table request on, everything fails, until the tables are back', async (name, scenario) => {
   const broken = await Promise.all(
-    fates.flatMap(([says, fate]) =>
-      stepsOf(scenario).map((step) => breakFrom(step, scenario, `${name}, from request ${step} on ${says}`, fate)),
+    actions.flatMap(([says, action]) =>
+      stepsOf(scenario).map((step) => breakFrom(step, scenario, `${name}, from request ${step} on ${says}`, action)),
     ),
   );
-  const met = broken.filter((one) => one !== undefined);
-  expect(met.length).toBeGreaterThanOrEqual(2 * fates.length);
-  expect(met.length).toBeLessThan(broken.length);
+  const reached = broken.filter((one) => one !== undefined);
+  expect(reached.length).toBeGreaterThanOrEqual(2 * actions.length);
+  expect(reached.length).toBeLessThan(broken.length);
   // The answer 503 says that nothing was sent: no record may remain.
-  for (const one of met.filter(({ answered }) => answered === 503)) {
+  for (const one of reached.filter(({ answered }) => answered === 503)) {
     await expect.poll(async () => (await recordOf(one)).status, { timeout: 10_000 }).toBe(404);
   }
   // A request that was answered pending after its record was completed: the same process publishes the event.
-  for (const { user } of met.filter(({ answered, found }) => answered === 202 && found === 'completed')) {
+  for (const { user } of reached.filter(({ answered, found }) => answered === 202 && found === 'completed')) {
     await expect.poll(async () => (await eventsOf(user)).length, { timeout: 10_000 }).toBe(1);
   }
   await later(61_000);
   await recover();
-  for (const one of met) {
+  for (const one of reached) {
     if (one.answered === 202) expect((await recordOf(one)).body.state, one.user).toBe('completed');
     expect([200, 201]).toContain((await submit(one)).status);
   }
-  await expectFulfilledOnce(met.map((one) => ({ ...one, events: one.answered === 202 ? 1 : 0 })));
+  await expectFulfilledOnce(reached.map((one) => ({ ...one, events: one.answered === 202 ? 1 : 0 })));
 });

@@ -27,19 +27,19 @@ type Handler = FulfilmentHandler<Request, string, string>;
 const done: Outcome<string> = { outcome: 'completed', result: 'done' };
 const unknown: Outcome<string> = { outcome: 'unknown', why: 'test' };
 
-/** An engine over real tables, whose Store answers what the test says. The clock stands still unless it is moved. */
+/** The engine with real tables and a Store that answers what the test sets. The clock moves only by the test. */
 function engineOf(over: Partial<Handler> = {}) {
   const clock = testClock();
   const attempts: string[] = [];
   const published: string[] = [];
-  const store = { says: done, takesMs: 0 };
+  const store = { answer: done, takesMs: 0 };
   const handler: Handler = {
     isSameRequest: (a, b) => a.what === b.what,
     identity: async () => 'someone',
     attempt: async (_, record) => {
       attempts.push(record.leaseId);
       await new Promise((resolve) => setTimeout(resolve, store.takesMs));
-      return store.says;
+      return store.answer;
     },
     saveOrderLines: async () => undefined,
     publishOutcome: async ({ id }) => {
@@ -54,7 +54,7 @@ function engineOf(over: Partial<Handler> = {}) {
   const recover = () =>
     createRecovery([{ name: 'consume', table, resume }], clock)(testCall({ deadline: clock.now() + 270_000 }));
   const call = () => testCall({ deadline: clock.now() + 50_000 });
-  const submit = (id: string, what = 'r', by = call()) => run(by, 'u', id, { account: 'default', what });
+  const submit = (id: string, what = 'r', context = call()) => run(context, 'u', id, { account: 'default', what });
   return { clock, attempts, published, store, table, submit, resume, recover, call };
 }
 
@@ -64,12 +64,12 @@ const counts = (processed: number, skipped: number) => ({
   'consume.remaining': false,
 });
 
-test('of ten that ask again at the very same moment one asks the Store', async () => {
+test('of ten repeats at the same moment one asks the Store', async () => {
   const { attempts, published, store, submit } = engineOf();
-  store.says = unknown;
+  store.answer = unknown;
   expect((await submit('race')).record.state).toBe('pending');
-  store.says = done;
-  // Longer than a table request: another request that took the lease would attempt meanwhile.
+  store.answer = done;
+  // Longer than a table request: without the lease, others would make their attempts meanwhile.
   store.takesMs = 100;
   const answers = await Promise.all(Array.from({ length: 10 }, () => submit('race')));
   expect(attempts).toHaveLength(2);
@@ -85,7 +85,7 @@ test('a replay needs no key, and other parameters are refused without one', asyn
   await expect(again('keyless', 'other')).rejects.toMatchObject({ code: 'tracking_id_reused' });
 });
 
-test('a record that is voided while another request waits for it is created anew', async () => {
+test('a record that is voided while another request waits for it is created again', async () => {
   let refuse: (fault: Problem) => void = () => undefined;
   const waiting = new Promise<string>((_, reject) => {
     refuse = reject;
@@ -102,10 +102,10 @@ test('a record that is voided while another request waits for it is created anew
   expect((await first.table.get('u', 'void'))?.state).toBe('completed');
 });
 
-test('the recovery goes through a list of many pages, past those it must skip, and ends', async () => {
+test('the recovery processes a list of many pages, skips what fails, and ends', async () => {
   const broken = engineOf();
-  broken.store.says = unknown;
-  const ids = Array.from({ length: 230 }, (_, at) => `page-${at}`);
+  broken.store.answer = unknown;
+  const ids = Array.from({ length: 230 }, (_, index) => `page-${index}`);
   await inParallel(ids, 16, (id) => broken.submit(id));
   const { clock, attempts, published, recover } = engineOf({
     publishOutcome: async ({ id }) => {
@@ -116,7 +116,7 @@ test('the recovery goes through a list of many pages, past those it must skip, a
   clock.advance(61_000);
   expect(await recover()).toEqual(counts(ids.length, 0));
   expect(attempts).toHaveLength(ids.length);
-  // What is settled but could not be published is published later: here never, and the run ends all the same.
+  // Events that could not be published are tried again later. Here they always fail, and the run ends all the same.
   clock.advance(61_000);
   expect(await recover()).toEqual(counts(0, ids.length / 2));
   expect(attempts).toHaveLength(ids.length);
@@ -138,9 +138,9 @@ const noGrants = () => createFulfilmentsTable<Request, string>(openTable, 'Grant
 
 test('registered keys make pending records of that account due; the next run of the timer attempts them', async () => {
   const { clock, attempts, store, table, submit, recover, call } = engineOf();
-  store.says = unknown;
+  store.answer = unknown;
   await submit('woken');
-  store.says = done;
+  store.answer = done;
   const onKeysRegistered = createOnKeysRegistered({ consumes: table, grants: noGrants() }, clock);
   await onKeysRegistered(call(), 'u', 'another account', ['collections']);
   expect(await recover()).toEqual(counts(0, 0));
@@ -152,7 +152,7 @@ test('registered keys make pending records of that account due; the next run of 
 
 test('a record that cannot be read holds up no other when keys are registered', async () => {
   const { clock, store, table, submit, recover, call } = engineOf();
-  store.says = unknown;
+  store.answer = unknown;
   const ids = Array.from({ length: 30 }, (_, index) => `many-${index}`);
   await inParallel(ids, 8, (id) => submit(id));
   const broken = {
@@ -165,14 +165,14 @@ test('a record that cannot be read holds up no other when keys are registered', 
   const due = await Promise.all(ids.map(async (id) => (await table.get('u', id))?.dueAt));
   expect(ids.filter((_, index) => due[index] !== clock.now())).toEqual(['many-3']);
   expect(by.lines.filter((line) => line.includes('notMadeDue'))).toHaveLength(1);
-  store.says = done;
+  store.answer = done;
   clock.advance(61_000);
   expect(await recover()).toEqual(counts(ids.length, 0));
 });
 
 test('keys that are registered again and again do not make the pauses longer', async () => {
   const { clock, store, table, submit, recover, call } = engineOf();
-  store.says = unknown;
+  store.answer = unknown;
   await submit('patient');
   const onKeysRegistered = createOnKeysRegistered({ consumes: table, grants: noGrants() }, clock);
   for (let round = 0; round < 4; round += 1) {
@@ -189,11 +189,11 @@ test('the recovery publishes pending events before it makes any attempt', async 
   const failing = engineOf({
     publishOutcome: () => Promise.reject(new Problem('unavailable', 'no outbox')),
   });
-  failing.store.says = unknown;
+  failing.store.answer = unknown;
   await failing.submit('early attempt');
   await failing.submit('later event');
   failing.clock.advance(1000);
-  failing.store.says = done;
+  failing.store.answer = done;
   await failing.submit('later event');
   const { clock, recover } = engineOf({
     attempt: async (_, { id }) => {

@@ -37,7 +37,7 @@ test.each([
   );
 });
 
-test('a table that is gone is unavailable, not empty; it is made anew by the next request', async () => {
+test('a deleted table is unavailable, not empty; the next request creates it again', async () => {
   const table = openTable('Gone');
   const client = TableClient.fromConnectionString(azurite.connectionString, 'Gone', { allowInsecureConnection: true });
   await table.upsert({ partitionKey: 'p', rowKey: 'r' });
@@ -146,7 +146,7 @@ test('an event is made once for its cause, even after it was acknowledged', asyn
   expect(await table.oldest(10)).toEqual([]);
 });
 
-test(`8 writers of ${eventsOfWriter} events each: every one reaches a reader that acknowledges as it goes, none comes again`, async () => {
+test(`8 writers of ${eventsOfWriter} events each: each reaches a reader that acknowledges what it reads, none comes twice`, async () => {
   const feed = createEventsTable(
     createTableOpener({ connectionString: azurite.connectionString }, { getToken: async () => null }),
   );
@@ -178,7 +178,7 @@ test(`8 writers of ${eventsOfWriter} events each: every one reaches a reader tha
   expect([...seen.values()].every((times) => times === 1)).toBe(true);
 });
 
-test('claims of an order line: each consume once, other lines apart', async () => {
+test('claims of an order line: each consume once, and no claims of other lines', async () => {
   const table = createOrderLinesTable(openTable);
   const claim = {
     userId: 'u',
@@ -203,16 +203,14 @@ test('claims of an order line: each consume once, other lines apart', async () =
 test('keys of a user: written both or none, and deleted whole', async () => {
   const table = createStoreIdsTable(openTable);
   const row = (kind: 'collections' | 'purchase', account = 'default') => ({
-    ...{
-      userId: 'K',
-      account,
-      kind,
-      ciphertext: new Uint8Array([1, 2, 3]),
-      secretVersion: 'v1',
-      issuedAt: now,
-      expiresAt: now + 1,
-      unrenewable: false,
-    },
+    userId: 'K',
+    account,
+    kind,
+    ciphertext: new Uint8Array([1, 2, 3]),
+    secretVersion: 'v1',
+    issuedAt: now,
+    expiresAt: now + 1,
+    unrenewable: false,
   });
   expect(await table.put([row('collections')])).not.toBe('conflict');
   expect(await table.put([row('purchase'), row('collections')])).toBe('conflict');

@@ -19,7 +19,7 @@ export const json = (status: number, body: unknown, headers: Record<string, stri
 /** A server that sends the given replies in turn. The test fails if replies remain or were too few. */
 export async function scripted(...replies: Reply[]): Promise<{ url: string; received: Received[] }> {
   const received: Received[] = [];
-  const left = [...replies];
+  const unused = [...replies];
   let surplus = 0;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -27,7 +27,7 @@ export async function scripted(...replies: Reply[]): Promise<{ url: string; rece
     const { method = '', url = '', headers } = request;
     const one = { method, path: url, headers, body: Buffer.concat(chunks).toString() };
     received.push(one);
-    const reply = left.shift();
+    const reply = unused.shift();
     if (!reply) surplus += 1;
     (reply ?? json(599, {}))(response, one);
   });
@@ -35,8 +35,8 @@ export async function scripted(...replies: Reply[]): Promise<{ url: string; rece
   onTestFinished(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    if (left.length > 0 || surplus > 0)
-      throw new Error(`${left.length} replies not used, ${surplus} requests too many`);
+    if (unused.length > 0 || surplus > 0)
+      throw new Error(`${unused.length} replies not used, ${surplus} requests too many`);
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }

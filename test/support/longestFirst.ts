@@ -20,8 +20,8 @@ const longest = [
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
-      const at = longest.findIndex((name) => moduleId.includes(name));
-      return at < 0 ? longest.length : at;
+      const index = longest.findIndex((name) => moduleId.includes(name));
+      return index < 0 ? longest.length : index;
     };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 
-/** What happens to a request. `acted`: the tables have acted on it before. */
-export type Fate =
+/** What the proxy does with a request. `acted`: the tables have acted on it before. */
+export type ProxyAction =
   | { does: 'pass'; lateMs?: number }
   | { does: 'answer'; status: number }
   /** Closes the connection without an answer. */
@@ -15,7 +15,7 @@ export type Fate =
   | { does: 'hang'; acted: boolean };
 
 /** Decides on a request by its number, from 1. */
-export type Decide = (number: number) => Fate;
+export type Decide = (number: number) => ProxyAction;
 
 export interface TableProxy {
   /** The connection string, by way of this proxy. */
@@ -39,7 +39,7 @@ export interface UserRequests {
 }
 
 interface Requests {
-  next(): Fate;
+  decideNext(): ProxyAction;
   count(): number;
   hang(): void;
   hanging: Promise<'hanging'>;
@@ -54,7 +54,7 @@ function requestsBy(decide: Decide): Requests {
   return {
     hanging,
     hang: () => hang(),
-    next() {
+    decideNext() {
       number += 1;
       return decide(number);
     },
@@ -62,7 +62,7 @@ function requestsBy(decide: Decide): Requests {
   };
 }
 
-/** Part of a request for a page of the recovery's list. The page begins behind some user, but is about none. */
+/** Part of a request for a page of the recovery's list. It can contain the hash of a user, but is not about that user. */
 const dueList = 'RowKey%20gt%20%27due.';
 
 /** All requests, and those about single users apart. */
@@ -106,7 +106,7 @@ async function forward(tables: Pool, host: string, request: IncomingMessage, bod
   };
 }
 
-/** Stands between the functions and Azurite's tables. */
+/** Starts a proxy between the functions and Azurite's tables. */
 export async function startTableProxy(connectionString: string): Promise<TableProxy> {
   const endpoint = /TableEndpoint=(http:\/\/[^/]+)/.exec(connectionString)?.[1] ?? '';
   const { host } = new URL(endpoint);
@@ -120,20 +120,20 @@ export async function startTableProxy(connectionString: string): Promise<TablePr
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks);
     const requests = requestsOf(request, body);
-    const fate = requests.next();
-    if (fate.does === 'answer') {
-      response.writeHead(fate.status).end();
+    const action = requests.decideNext();
+    if (action.does === 'answer') {
+      response.writeHead(action.status).end();
       return;
     }
-    if (fate.does === 'pass' && fate.lateMs !== undefined) await sleep(fate.lateMs);
-    const acts = fate.does === 'pass' || fate.acted;
+    if (action.does === 'pass' && action.lateMs !== undefined) await sleep(action.lateMs);
+    const acts = action.does === 'pass' || action.acted;
     const answer = acts ? await forward(tables, host, request, body) : undefined;
-    if (fate.does === 'hang') {
+    if (action.does === 'hang') {
       requests.hang();
       return;
     }
-    if (fate.does === 'kill') fate.kill();
-    if (fate.does === 'pass' && answer) response.writeHead(answer.status, answer.headers).end(answer.body);
+    if (action.does === 'kill') action.kill();
+    if (action.does === 'pass' && answer) response.writeHead(answer.status, answer.headers).end(answer.body);
     else response.destroy();
   };
 

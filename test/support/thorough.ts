@@ -8,4 +8,4 @@ export const randomRequests = thorough ? 10_000 : 1000;
 export const eventsOfWriter = thorough ? 1250 : 125;
 
 /** Random sequences of events of one fulfilment. */
-export const randomCourses = thorough ? 10_000 : 2000;
+export const randomSequences = thorough ? 10_000 : 2000;

@@ -35,7 +35,7 @@ test('defaults of http-api.md 3', () => {
   });
 });
 
-test('only the groups that are asked for are judged', () => {
+test('only the requested groups are checked', () => {
   const env = { TABLES_ACCOUNT_URL: 'https://a.table.core.windows.net', KEY_VAULT_URI: 'nonsense' };
   expect(loadSettings(['tables'], env)).toEqual({ tables: { accountUrl: 'https://a.table.core.windows.net' } });
   expect(() => loadSettings(['tables', 'keyVault'], env)).toThrow(/unreadable: KEY_VAULT_URI \([^,]*\)$/);
@@ -67,7 +67,7 @@ test('another authority turns instance discovery off', () => {
   expect(load({ ...least, AZURE_AUTHORITY_HOST: 'https://localhost:1' }).ownIdentity.instanceDiscovery).toBe(false);
 });
 
-test('two tables are one too many', () => {
+test('a connection string and an account URL together are refused', () => {
   expect(() => load({ ...least, TABLES_CONNECTION_STRING: 'UseDevelopmentStorage=true' })).toThrow(
     /TABLES_CONNECTION_STRING/,
   );
@@ -100,6 +100,6 @@ test.each([
   ['CLAWBACK_FLAG_THRESHOLD', '0'],
   ['WEBHOOK_URL', 'http://plain.example'],
   ['XBOX_XSTS_URL', 'nowhere'],
-])('%s=%s is named', (name, value) => {
+])('%s=%s is refused by name', (name, value) => {
   expect(() => load({ ...least, [name]: value })).toThrow(name);
 });

@@ -1,4 +1,4 @@
-/** Files for editors and tools, which nothing here runs: that they agree with what they are about. */
+/** Files for editors and tools, which nothing here runs: they must agree with the code. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { lastLine } from '../../local/guide.ts';
@@ -23,7 +23,7 @@ function ignoredPaths(paths: string[]): string[] {
   return paths.filter((path) => expressions.some((expression) => expression.test(path)));
 }
 
-test('what leaves the repository for Azure is what the app needs', () => {
+test('only what the app needs is deployed to Azure', () => {
   const folders = new Set(readdirSync('.', { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? [e.name] : [])));
   const root = readdirSync('.').filter((name) => name !== 'dist');
   const paths = [
@@ -53,7 +53,7 @@ test('the Node version of a checkout is the one that is deployed, and one that t
   expect(Number(nvmrc)).toBeGreaterThanOrEqual(Number.parseInt(version, 10));
 });
 
-test('one key starts the stack, attaches and ends the stack', () => {
+test('one keystroke starts the stack, attaches the debugger, and ends the stack', () => {
   const { configurations } = json('.vscode/launch.json');
   const { tasks, inputs } = json('.vscode/tasks.json');
   const [attach] = configurations;

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 
 const root = 'src';
 
-/** The rooms of the source, from the top floor down (architecture.md 2.1): a file imports from its own floor or from one below. */
-const floors = [
+/** The layers of the source, from the top down (architecture.md 2.1): a file imports from its own layer or from one below. */
+const layers = [
   ['functions'],
   ['shared/services'],
   ['shared/http', 'shared/timer.ts'],
@@ -48,48 +48,48 @@ function importsOf(folder: string): Import[] {
 const files = filesOf(root);
 const imports = importsOf(root);
 
-function roomOf(file: string): string | undefined {
-  return floors.flat().find((room) => file === room || file.startsWith(`${room}/`));
+function moduleOf(file: string): string | undefined {
+  return layers.flat().find((module) => file === module || file.startsWith(`${module}/`));
 }
 
-function floorOf(file: string): number {
-  return floors.findIndex((rooms) => rooms.some((room) => room === roomOf(file)));
+function layerOf(file: string): number {
+  return layers.findIndex((modules) => modules.some((module) => module === moduleOf(file)));
 }
 
-test('every file stands in a room, and what it imports exists in src', () => {
+test('every file is in a layer, and what it imports exists in src', () => {
   expect(imports.length).toBeGreaterThan(300);
-  expect(files.filter((file) => floorOf(file) < 0)).toEqual([]);
+  expect(files.filter((file) => layerOf(file) < 0)).toEqual([]);
   expect(imports.filter(({ to }) => !files.includes(to))).toEqual([]);
 });
 
-test('no import goes up', () => {
-  expect(imports.filter(({ from, to }) => floorOf(to) < floorOf(from))).toEqual([]);
+test('no file imports from a higher layer', () => {
+  expect(imports.filter(({ from, to }) => layerOf(to) < layerOf(from))).toEqual([]);
 });
 
 test('the Store\u2019s protocol knows nothing of the state, and the state nothing of the Store', () => {
   const between = (a: string, b: string) =>
-    imports.filter(({ from, to }) => roomOf(from) === `shared/${a}` && roomOf(to) === `shared/${b}`);
+    imports.filter(({ from, to }) => moduleOf(from) === `shared/${a}` && moduleOf(to) === `shared/${b}`);
   expect([...between('store', 'state'), ...between('state', 'store')]).toEqual([]);
 });
 
-/** What cannot be removed by taking away, again and again, what imports nothing that is left: it stands in a circle, or imports one. */
-function inCircles(arrows: Import[]): Import[] {
-  let left = arrows;
+/** Removes imports of what imports nothing itself, again and again. What remains belongs to a circle, or leads into one. */
+function inCircles(all: Import[]): Import[] {
+  let remaining = all;
   for (;;) {
-    const sources = new Set(left.map(({ from }) => from));
-    const next = left.filter(({ to }) => sources.has(to));
-    if (next.length === left.length) return left;
-    left = next;
+    const sources = new Set(remaining.map(({ from }) => from));
+    const next = remaining.filter(({ to }) => sources.has(to));
+    if (next.length === remaining.length) return remaining;
+    remaining = next;
   }
 }
 
-test('no circle of files, and none of rooms', () => {
+test('no circle of files, and none of modules', () => {
   expect(inCircles(imports)).toEqual([]);
   expect(inCircles(importsOf('local'))).toEqual([]);
-  const rooms = imports
-    .map(({ from, to }) => ({ from: roomOf(from) ?? '', to: roomOf(to) ?? '' }))
+  const betweenModules = imports
+    .map(({ from, to }) => ({ from: moduleOf(from) ?? '', to: moduleOf(to) ?? '' }))
     .filter(({ from, to }) => from !== to);
-  expect(inCircles(rooms)).toEqual([]);
+  expect(inCircles(betweenModules)).toEqual([]);
 });
 
 test('only config.ts reads the environment, and only functions and boundaries know the programming model', () => {

@@ -48,7 +48,7 @@ interface StoreRequest {
 
 /**
  * Starts the emulated Microsoft Store: two https listeners on localhost, one for each host of the real one. Rejects if a port
- * is taken. `close` ends all connections, endless bodies included.
+ * is in use. `close` ends all connections, endless bodies included.
  */
 export async function startStore(options: StoreOptions) {
   const { tls, collectionsPort, purchasePort, verifyBearer, publisherClientId, now = Date.now } = options;

@@ -14,8 +14,8 @@ export function createConsumeService(
 ): Consume {
   return async (call, body) => {
     const { userId, trackingId, xToken } = body;
-    const given = xToken && { xToken };
-    const { record, replayed } = await submit(call, userId, trackingId, orderOf(body, sandbox), given);
+    const requestIdentity = xToken && { xToken };
+    const { record, replayed } = await submit(call, userId, trackingId, orderOf(body, sandbox), requestIdentity);
     const view = consumeView(record, replayed);
     if (view.state === 'rejected') throw rejectionProblem(view);
     return view;

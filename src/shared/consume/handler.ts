@@ -50,7 +50,7 @@ async function attemptConsume(
   caller: StoreCaller,
 ): Promise<Outcome<ConsumeResult>> {
   const { productId, quantity, managedBy, sandbox, byXToken } = record.request;
-  // The Store refuses it with a key, whether or not the X-token had it done (store-api.md 2.4): that refusal settles nothing.
+  // With a key the Store refuses it, even if it was done with the X-token (store-api.md 2.4): that refusal is not final.
   if (byXToken && managedBy === 'developer' && sandbox !== 'RETAIL' && !isXToken(caller)) {
     return { outcome: 'unknown', why: 'only an X-token consumes it in a sandbox' };
   }

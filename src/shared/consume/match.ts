@@ -29,7 +29,7 @@ export interface PurchasedLine {
 const linesAtOnce = 16;
 
 /**
- * The order line of a developer-managed consume whose ids were lost, since its replay answers none (store-api.md 2.4): the oldest
+ * The order line of a developer-managed consume whose ids were lost, since its replay returns none (store-api.md 2.4): the oldest
  * purchased one that no record claims. Empty if there is none, or the user has no key to ask for it.
  * @throws Problem when it cannot be decided yet: the orders cannot be read, or another consume may still claim a line
  */
@@ -39,7 +39,7 @@ export async function matchByOrders(
   record: ConsumeRecord,
 ): Promise<ConsumedLine[]> {
   if (await hasConcurrentConsume(parts, record)) {
-    throw storeUnavailable({ cause: new Error('another consume of this product may know a line that is not claimed') });
+    throw storeUnavailable({ cause: new Error('another consume of this product may still claim a line') });
   }
   try {
     const candidates = await purchasedLines(call, parts, record);
@@ -56,17 +56,17 @@ export async function matchByOrders(
   return [];
 }
 
-/** The line that this very consume claimed in an earlier attempt, or the first that is not claimed whole. Pure. */
+/** The line that this very consume claimed in an earlier attempt, or the first that is not fully claimed. Pure. */
 export function lineToClaim(
   candidates: PurchasedLine[],
   claims: LineClaim[][],
   { userId, id }: Pick<ConsumeRecord, 'userId' | 'id'>,
 ): PurchasedLine | undefined {
   const isOwn = (claim: LineClaim) => claim.userId === userId && claim.trackingId === id;
-  const claimedUnits = (line: number) => (claims[line] ?? []).reduce((sum, claim) => sum + claim.quantity, 0);
+  const claimedUnits = (index: number) => (claims[index] ?? []).reduce((sum, claim) => sum + claim.quantity, 0);
   return (
-    candidates.find((_, line) => claims[line]?.some(isOwn)) ??
-    candidates.find(({ quantity }, line) => claimedUnits(line) < quantity)
+    candidates.find((_, index) => claims[index]?.some(isOwn)) ??
+    candidates.find(({ quantity }, index) => claimedUnits(index) < quantity)
   );
 }
 
@@ -106,5 +106,10 @@ export function linesOf(orders: StoreOrder[], productId: string): PurchasedLine[
           purchasedAt: isoOf(orderPurchasedDate) ?? orderPurchasedDate ?? '',
         })),
     )
-    .sort((a, b) => (a.purchasedAt < b.purchasedAt ? -1 : a.purchasedAt > b.purchasedAt ? 1 : 0));
+    .sort(byPurchase);
+}
+
+function byPurchase(a: PurchasedLine, b: PurchasedLine): number {
+  if (a.purchasedAt === b.purchasedAt) return 0;
+  return a.purchasedAt < b.purchasedAt ? -1 : 1;
 }

@@ -4,7 +4,7 @@ import { isStoreRefusal } from '../store/errors.ts';
 import type { StoreResponse } from '../store/response.ts';
 import type { ConsumeResult } from './record.ts';
 
-/** What a refused consume comes to: only what http-api.md 2.4 lists as final is a rejection. Pure. */
+/** The outcome of a refused consume: only what http-api.md 2.4 lists as final is a rejection. Pure. */
 export function consumeRefusal(response: StoreResponse): Outcome<ConsumeResult> {
   const store = response.error;
   const code = store.code?.toLowerCase();

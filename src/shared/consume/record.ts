@@ -2,14 +2,14 @@ import type { ConsumeBody, ConsumeView } from '../contract/consume.ts';
 import { Problem } from '../contract/problems.ts';
 import type { FulfilmentRecord, FulfilmentsTable } from '../state/fulfilments.ts';
 
-/** What is asked of the Store, the same to the letter in every attempt. */
+/** The request to the Store, exactly the same in every attempt. */
 export interface ConsumeOrder {
   account: string;
   productId: string;
   quantity: number;
   managedBy: 'store' | 'developer';
   sandbox: string;
-  /** It was first asked with an X-token, which is not kept. */
+  /** The first request came with an X-token, which is not stored. */
   byXToken?: true;
 }
 

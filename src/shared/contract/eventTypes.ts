@@ -18,7 +18,7 @@ function cloudEvent<const Type extends string, Data extends z.ZodType>(type: Typ
     .meta({ id });
 }
 
-/** Every event that the feed can hold, told apart by its type. */
+/** Every event of the feed, distinguished by its type. */
 export const event = z
   .discriminatedUnion('type', [
     cloudEvent('consume.completed', consumeCompleted, 'ConsumeCompletedEvent'),
@@ -31,7 +31,7 @@ export type Event = z.infer<typeof event>;
 
 type InputOf<Type extends Event> = Type extends Event ? Pick<Type, 'type' | 'data'> : never;
 
-/** What an event is made of. The same `cause` is the same event for good; `at` (epoch ms) is on record and does not change. */
+/** What an event is made of. The same `cause` is always the same event; `at` (epoch ms) is stored and does not change. */
 export type EventInput = InputOf<Event> & {
   cause: string[];
   at: number;

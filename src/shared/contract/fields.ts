@@ -26,7 +26,7 @@ export const userId = z
     maxLength: 256,
   });
 
-/** A user id as the host hands it over in a path: every escape decoded but that of the slash. */
+/** A user id in a path, as the host passes it on: every escape is decoded but that of the slash. */
 export const pathUserId = z
   .string()
   .transform((text) => text.replace(/%2F/gi, '/'))
@@ -59,7 +59,7 @@ export const uuid = z
   .transform((text) => text.toLowerCase())
   .meta({ id: 'Uuid', format: 'uuid' });
 
-/** Judged by its own decoder (invalid_store_id), not by the schema. */
+/** Checked by its own decoder (invalid_store_id), not by the schema. */
 export const storeIdKey = z
   .string()
   .meta({ id: 'StoreIdKey', description: 'A User Store ID key: a JWT made on the game client.' });

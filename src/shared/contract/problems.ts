@@ -13,7 +13,7 @@ export interface FieldError {
   message: string;
 }
 
-/** Every refusal that a caller can be answered with: its status and title (http-api.md 1). */
+/** Every problem that a caller can get: its status and title (http-api.md 1). */
 export const problemCodes = {
   invalid_request: [400, 'The request is not valid'],
   payload_too_large: [413, 'The body is too large'],
@@ -46,7 +46,7 @@ export interface ProblemDetails {
   cause?: unknown;
 }
 
-/** A failure with an answer: the HTTP boundary turns it into problem+json. `detail` is shown to the caller. */
+/** A failure that the HTTP boundary answers as problem+json. `detail` is shown to the caller. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;

@@ -6,7 +6,7 @@ export const routePrefix = 'api';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
-/** One operation of the public contract: what it takes, what it answers. The boundary validates with it, OpenAPI is made from it. */
+/** One operation of the public contract: its input and its answers. The boundary validates with it, OpenAPI is made from it. */
 export interface Operation {
   method: Method;
   summary: string;

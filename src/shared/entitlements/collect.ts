@@ -16,7 +16,7 @@ export interface CollectedItem {
 }
 
 /**
- * Everything that the Store lists for these callers, every chunk and page: whole or an error (invariant 7).
+ * Everything that the Store lists for these callers, every chunk and page: all of it or an error (invariant 7).
  * @throws Problem store_throttled, store_rejected, store_unauthorized, store_unavailable, store_id_expired, x_token_expired, xbox_rejected
  */
 export async function collectItems(

@@ -36,7 +36,7 @@ function outranks(a: Entitlement, b: Entitlement): boolean {
   if (rank(a) !== rank(b)) return rank(a) > rank(b);
   if (a.modifiedAt !== b.modifiedAt) return (a.modifiedAt ?? '') > (b.modifiedAt ?? '');
   if (a.endsAt !== b.endsAt) return (a.endsAt ?? endless) > (b.endsAt ?? endless);
-  // Nothing documented is left to tell them apart: any rule will do that does not depend on the order of pages.
+  // They differ in nothing documented: any rule is right that does not depend on the order of pages.
   return a.id !== b.id ? a.id < b.id : a.status < b.status;
 }
 
@@ -45,7 +45,7 @@ function rank({ status }: Entitlement): number {
   return status === 'Revoked' ? 0 : 1;
 }
 
-/** One entitlement per product and SKU, each where the first of its kind stood. */
+/** One entitlement per product and SKU, in the order in which they first appear. */
 export function withoutDuplicates(items: Entitlement[]): Entitlement[] {
   const best = new Map<string, Entitlement>();
   for (const item of items) {
@@ -56,13 +56,13 @@ export function withoutDuplicates(items: Entitlement[]): Entitlement[] {
   return [...best.values()];
 }
 
-/** Each product once; one asked for as a whole covers its single SKUs. */
+/** Each product once; a product without a SKU covers all of its SKUs. */
 export function distinctProducts(products: ProductSku[]): ProductSku[] {
-  const whole = new Set(products.filter(({ skuId }) => skuId === undefined).map(({ productId }) => productId));
-  const kept = new Map<string, ProductSku>();
+  const wholeProducts = new Set(products.filter(({ skuId }) => skuId === undefined).map(({ productId }) => productId));
+  const distinct = new Map<string, ProductSku>();
   for (const product of products) {
-    if (product.skuId !== undefined && whole.has(product.productId)) continue;
-    kept.set(JSON.stringify([product.productId, product.skuId]), product);
+    if (product.skuId !== undefined && wholeProducts.has(product.productId)) continue;
+    distinct.set(JSON.stringify([product.productId, product.skuId]), product);
   }
-  return [...kept.values()];
+  return [...distinct.values()];
 }

@@ -8,10 +8,10 @@ import type { CollectedItem } from './collect.ts';
 const consumableKinds = new Set(['Consumable', 'UnmanagedConsumable']);
 const width = 16;
 const budgetMs = 5000;
-/** Bounds the memory of what is stored already, so that the same is not written with every query. */
-const memoryBound = 50_000;
+/** At most this many stored rows are remembered, so that the same are not written with every query. */
+const memoryLimit = 50_000;
 
-/** Remembers which user a query showed a product for; never fails the query (http-api.md 2.2). */
+/** Stores which user a query showed a product for; never fails the query (http-api.md 2.2). */
 export type Remember = (call: CallContext, userId: string, found: CollectedItem[]) => Promise<void>;
 
 export function createRemember(table: OrderLinesTable): Remember {
@@ -23,7 +23,7 @@ export function createRemember(table: OrderLinesTable): Remember {
       await withAbortTimeout(budgetMs, 'remembering', () =>
         inParallel(fresh, width, async (seen) => {
           await table.remember(seen);
-          if (stored.size >= memoryBound) stored.clear();
+          if (stored.size >= memoryLimit) stored.clear();
           stored.add(JSON.stringify(seen));
         }),
       );

@@ -8,7 +8,7 @@ export interface Feed {
   acknowledge(ids: string[]): Promise<number>;
 }
 
-const lookMs = 500;
+const pollMs = 500;
 
 /** There is no cursor: the feed always begins with the oldest event, so that none can be missed (http-api.md 2.10). */
 export function createEventFeed(table: EventsTable, clock: Clock): Feed {
@@ -20,7 +20,7 @@ export function createEventFeed(table: EventsTable, clock: Clock): Feed {
         const remainingMs = until - clock.now();
         if (events.length > 0 || remainingMs <= 0)
           return { events: events.slice(0, limit), more: events.length > limit };
-        await clock.sleep(Math.min(lookMs, remainingMs));
+        await clock.sleep(Math.min(pollMs, remainingMs));
       }
     },
     acknowledge: (ids) => table.acknowledge(ids),

@@ -6,7 +6,7 @@ import { type RecordEvent, transition } from './machine.ts';
 export const recordUpdate = { rounds: 8, contended: 'Others keep changing this record.' };
 
 /**
- * Takes a record through a transition, from wherever other writers leave it meanwhile. Null: the event no longer applies to it.
+ * Applies an event to a record and writes it; starts again if another writer has changed the record. Null: the event no longer applies.
  * @throws Problem unavailable
  */
 export function applyTransition<Request, Result>(

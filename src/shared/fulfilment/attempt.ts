@@ -4,11 +4,12 @@ import type { Clock } from '../lib/clock.ts';
 import type { StoredFulfilment } from '../state/fulfilments.ts';
 import { type Actor, type EngineParts, type Outcome, problemOrThrow, type Submitted } from './types.ts';
 
-/** The part of a request's time that is kept for writing the outcome, and the least that an attempt needs to be worth it. */
+/** The part of a request's time that is reserved for writing the outcome. */
 const writeMs = 12_000;
+/** With less time than this, no attempt is made. */
 const leastAttemptMs = 2000;
 
-/** The call of an attempt: it ends early enough for its outcome to be written. */
+/** The context of an attempt: it ends early enough for its outcome to be written. */
 export function attemptContext(call: CallContext): CallContext {
   return { ...call, deadline: call.deadline - writeMs };
 }
@@ -23,9 +24,10 @@ export async function attemptAsUser<Request, Result, Identity>(
   call: CallContext,
   leased: StoredFulfilment<Request, Result>,
   actor: Actor,
-  given?: Identity,
+  requestIdentity?: Identity,
 ): Promise<Submitted<Request, Result>> {
-  const identity = given ?? (await parts.handler.identity(attemptContext(call), leased).catch(problemOrThrow));
+  const identity =
+    requestIdentity ?? (await parts.handler.identity(attemptContext(call), leased).catch(problemOrThrow));
   if (!(identity instanceof Problem)) return attempt(parts, call, leased, identity, actor);
   return parts.writer.recordOutcome(call, leased, { outcome: 'unknown', why: identity.code }, actor);
 }
@@ -38,9 +40,14 @@ export async function attempt<Request, Result, Identity>(
   identity: Identity,
   actor: Actor,
 ): Promise<Submitted<Request, Result>> {
-  // What is sent without time for an answer may be done, and nobody would learn of it.
+  // Without time for the answer the Store may act, and nobody would know.
   if (!hasTimeForAttempt(call, parts.clock)) {
-    return parts.writer.recordOutcome(call, leased, { outcome: 'unknown', why: 'no time is left' }, actor);
+    return parts.writer.recordOutcome(
+      call,
+      leased,
+      { outcome: 'unknown', why: 'too little time for an attempt' },
+      actor,
+    );
   }
   const outcome = await parts.handler
     .attempt(attemptContext(call), leased, identity)

@@ -4,7 +4,7 @@ import { faultFields } from '../lib/log.ts';
 import type { FulfilmentRecord, FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
 import { applyTransition } from './applyTransition.ts';
 
-/** How long an answer is followed up that the record may contradict: about two minutes. */
+/** Pauses between the looks at a record that may contradict the answer that its caller got: about two minutes in all. */
 const pausesMs = [1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 
 /** The caller was answered that nothing was sent: voids the record, if it exists after all, once it can be written. Never fails. */
@@ -41,7 +41,7 @@ export function ensureEventPublished<Request, Result>(
   });
 }
 
-/** Reads a record again, as soon as the tables answer, until `work` is done with it. Not guaranteed if this process ends before. */
+/** Reads a record again and again, until `work` returns true. Not guaranteed: this process may end before. */
 async function followUp<Request, Result>(
   table: FulfilmentsTable<Request, Result>,
   clock: Clock,

@@ -8,13 +8,13 @@ import { applyTransition } from './applyTransition.ts';
 
 type WaitingTable = FulfilmentsTable<{ account: string }, unknown>;
 
-/** A user has new keys for an account: what waits for them becomes due. Never fails. */
+/** A user has new keys for an account: the pending records that wait for them become due. Never fails. */
 export type OnKeysRegistered = (call: CallContext, userId: string, account: string, kinds: KeyKind[]) => Promise<void>;
 
 /** Which records wait for which key. A developer-managed consume may wait for the orders, which are read with the purchase key. */
 const waitingFor = { collections: ['consumes'], purchase: ['consumes', 'grants'] } as const;
 
-/** How long a registration may take for this. What is not made due by then comes up in its own time. */
+/** How long a registration may take for this. Records that are not made due by then are attempted at their own time. */
 const budgetMs = 30_000;
 const recordsAtOnce = 16;
 

@@ -11,20 +11,20 @@ export type RecordEvent<Result> =
   /** A caller was answered "pending" although it was settled: the write succeeded, but its answer was lost. */
   | { type: 'requireEvent'; now: number }
   | { type: 'eventPublished' }
-  /** The user has a new key: the next run of the recovery timer takes it up, and its pauses begin anew. */
+  /** The user has a new key: the next run of the recovery timer attempts the record, and its pauses start again from the shortest. */
   | { type: 'makeDue'; now: number };
 
 const minute = 60_000;
-const pauses = [minute, 5 * minute, 15 * minute, 60 * minute];
-/** The timer's ticks are not exact: a pause that ends with a tick must not miss it. */
-const slack = 2000;
-/** Longer than a request can be at work on it. */
+const pausesMs = [minute, 5 * minute, 15 * minute, 60 * minute];
+/** The timer's ticks are not exact: a pause ends this much before the tick that is to end it. */
+const tickToleranceMs = 2000;
+/** Longer than any request works on a record. */
 const leaseMs = minute;
 
 /** The pause after an attempt, by how many the recovery timer has made (http-api.md 2.4). */
 export function pauseAfterAttempts(recoveryAttempts: number): number {
-  const pause = pauses[Math.min(recoveryAttempts, pauses.length - 1)] as number;
-  return recoveryAttempts === 0 ? pause : pause - slack;
+  const pause = pausesMs[Math.min(recoveryAttempts, pausesMs.length - 1)] as number;
+  return recoveryAttempts === 0 ? pause : pause - tickToleranceMs;
 }
 
 /** A pending record, leased to the request that creates it. */
@@ -62,11 +62,11 @@ type Transition<Result> = {
   ) => Partial<FulfilmentRecord<Request, Result>> | null;
 };
 
-/** No event is needed only if the request that created the record settles it, and no caller was answered "pending". */
-function settle(record: { pendingReported: boolean; dueAt: number | null }, now: number, byCreator: boolean) {
+/** A settled record needs no event only if the request that created it settles it, and no caller was answered "pending". */
+function settledMembers(record: { pendingReported: boolean; dueAt: number | null }, now: number, byCreator: boolean) {
   const eventPending = !byCreator || record.pendingReported;
-  const soon = Math.min(record.dueAt ?? Number.POSITIVE_INFINITY, now + pauseAfterAttempts(0));
-  return { settledAt: now, eventPending, leaseExpiresAt: 0, dueAt: eventPending ? soon : null };
+  const soonDueAt = Math.min(record.dueAt ?? Number.POSITIVE_INFINITY, now + pauseAfterAttempts(0));
+  return { settledAt: now, eventPending, leaseExpiresAt: 0, dueAt: eventPending ? soonDueAt : null };
 }
 
 const settledTransitions: Transition<unknown> = {
@@ -77,7 +77,7 @@ const settledTransitions: Transition<unknown> = {
   eventPublished: ({ eventPending }) => (eventPending ? { eventPending: false, dueAt: null } : null),
 };
 
-/** Every transition there is. What is not listed does not happen; null: not from this record. */
+/** All transitions. An event that is not listed for a state does not apply in it; null: it does not apply to this record. */
 const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transition<unknown>> = {
   pending: {
     attempt: ({ recoveryAttempts, dueAt, leaseExpiresAt }, { now, leaseId, by }) => {
@@ -99,12 +99,12 @@ const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transitio
     complete: (record, { now, result, byCreator }) => ({
       state: 'completed',
       result,
-      ...settle(record, now, byCreator),
+      ...settledMembers(record, now, byCreator),
     }),
     reject: (record, { now, rejection, byCreator }) => ({
       state: 'rejected',
       rejection,
-      ...settle(record, now, byCreator),
+      ...settledMembers(record, now, byCreator),
     }),
     void: ({ pendingReported, leaseId, creator }) =>
       pendingReported || leaseId !== creator ? null : { state: 'void', dueAt: null, leaseExpiresAt: 0 },

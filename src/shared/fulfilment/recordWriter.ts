@@ -13,7 +13,7 @@ import {
   type WriterParts,
 } from './types.ts';
 
-/** An outcome that cannot be written is tried again after these pauses, while the caller still waits: tables are mostly back by then. */
+/** Pauses before an outcome is written again while the caller waits: most faults of the tables are over by then. */
 const outcomePausesMs = [500, 1500];
 
 export function createRecordWriter<Request, Result>(
@@ -100,7 +100,7 @@ function outcomeEvent<Result>(
   return { type: 'reportPending', leaseId: actor === 'observer' ? null : leaseId };
 }
 
-/** Whether a caller is answered "pending" of a record that may be settled without an event, since this outcome could not be written. */
+/** This outcome could not be written, and the caller is answered "pending". Whether the record may be settled all the same, without an event. */
 function mayBeSettledWithoutEvent(outcome: Outcome<unknown>, actor: Actor): boolean {
   if (outcome.outcome === 'unknown') return actor === 'repeat' || actor === 'observer';
   return actor === 'creator';

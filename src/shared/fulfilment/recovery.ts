@@ -19,13 +19,13 @@ export interface RecoverySource<Request, Result> {
   resume: Resume<Request, Result>;
 }
 
-/** Takes up whatever is due of every kind, until nothing is or the time is over; answers with its counts. @throws Problem unavailable */
+/** Processes what is due of every kind, until nothing is or the time is over. Returns the counts. @throws Problem unavailable */
 export type Recover = (call: CallContext) => Promise<Record<string, number | boolean>>;
 
 const budgetMs = 4 * 60_000;
-/** For one record. */
+/** The most time for one record. */
 const recordMs = 30_000;
-/** Of each shard's list, at a time. */
+/** Entries of one shard that are read at a time. */
 const pageSize = 100;
 const usersAtOnce = 32;
 const stuckMs = 24 * 3600_000;
@@ -34,10 +34,10 @@ const stuckMs = 24 * 3600_000;
 export function createRecovery(sources: RecoverySource<any, any>[], clock: Clock): Recover {
   return async (call) => {
     const runs = await Promise.allSettled(sources.map((source) => recover(source, clock, call)));
-    // Not before all have ended: the invocation is over with this answer.
-    const counts = runs.map((run, at) => {
+    // All runs must have ended before this returns: the invocation ends with it.
+    const counts = runs.map((run, index) => {
       if (run.status === 'rejected') throw run.reason;
-      return Object.entries(run.value).map(([name, value]) => [`${sources[at]?.name}.${name}`, value]);
+      return Object.entries(run.value).map(([name, value]) => [`${sources[index]?.name}.${name}`, value]);
     });
     return Object.fromEntries(counts.flat());
   };
@@ -51,20 +51,20 @@ async function recover<Request, Result>(
 ): Promise<WorkCount> {
   const startedAt = clock.now();
   const until = Math.min(startedAt + budgetMs, call.deadline - recordMs);
-  const work = (kind: DueKind, limit: number) =>
+  const processDue = (kind: DueKind, kindUntil: number) =>
     processWorkList(
       {
         shards: fulfilmentShards,
         pageSize,
-        // What is processed moves to a later time than this run looks at.
+        // A processed entry becomes due after `startedAt`: this run does not read it again.
         readPage: (shard, afterKey) => source.table.due(kind, shard, startedAt, pageSize, afterKey),
       },
-      // One user's records one after the other: two that lost their order ids must not find the same order.
-      { clock, until: limit, width: usersAtOnce },
+      // One user's records are processed one after the other: two that lost their order ids must not match the same order.
+      { clock, until: kindUntil, width: usersAtOnce },
       (entry) => processEntry(source, clock, call, entry),
     );
-  const events = await work('event', startedAt + (until - startedAt) / 2);
-  const attempts = await work('attempt', until);
+  const events = await processDue('event', startedAt + (until - startedAt) / 2);
+  const attempts = await processDue('attempt', until);
   return {
     processed: events.processed + attempts.processed,
     skipped: events.skipped + attempts.skipped,
@@ -72,7 +72,7 @@ async function recover<Request, Result>(
   };
 }
 
-/** Whether the entry was processed; one that is skipped stays where it is. Never fails. */
+/** Whether the entry was processed; one that is skipped stays in the list. Never fails. */
 async function processEntry<Request, Result>(
   { name, table, resume }: RecoverySource<Request, Result>,
   clock: Clock,

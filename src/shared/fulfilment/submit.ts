@@ -10,12 +10,13 @@ import { createRecord } from './machine.ts';
 import { createRecordWriter } from './recordWriter.ts';
 import type { EngineParts, FulfilmentParts, Submit, Submitted } from './types.ts';
 
-/** How long a repeat waits while another request has the lease, and how often it looks. */
+/** How long a repeat waits while another request has the lease, and how often it reads the record. */
 const leaseWaitMs = 8000;
-const lookMs = 200;
-const nothingSent = new Set(['unknown_user', 'store_id_expired', 'unavailable']);
-/** After its deadline a request is answered that the record is pending, whatever it still waits for. */
-const answerLateMs = 5000;
+const leasePollMs = 200;
+/** Problems of the identity after which nothing was sent. */
+const nothingSentCodes = new Set(['unknown_user', 'store_id_expired', 'unavailable']);
+/** A request that still waits this long after its deadline is answered "pending". */
+const afterDeadlineMs = 5000;
 
 /** One request to fulfil. */
 interface Submission<Request, Identity> {
@@ -23,11 +24,11 @@ interface Submission<Request, Identity> {
   userId: string;
   id: string;
   request: Request;
-  /** Stands in for the stored identity. */
-  given: Identity | undefined;
+  /** Came with the request; used instead of the stored identity. */
+  requestIdentity: Identity | undefined;
 }
 
-/** A record that this request writes, and the identity that is read meanwhile. */
+/** A record that this request writes, and the identity, which is read at the same time. */
 interface Creation<Request, Result, Identity> {
   record: FulfilmentRecord<Request, Result>;
   identity: Promise<Identity>;
@@ -38,18 +39,18 @@ export function createSubmit<Request, Result, Identity>(
 ): Submit<Request, Result, Identity> {
   const parts = { ...fulfilmentParts, writer: createRecordWriter(fulfilmentParts) };
   const { table, writer } = parts;
-  return (call, userId, id, request, given) => {
-    const submission = { call, userId, id, request, given };
+  return (call, userId, id, request, requestIdentity) => {
+    const submission = { call, userId, id, request, requestIdentity };
     let creation: Creation<Request, Result, Identity> | undefined;
     return updateWithRetry<StoredFulfilment<Request, Result> | undefined, Submitted<Request, Result>>(
       undefined,
       () => table.get(userId, id),
       async (found) => {
         if (found && found.state !== 'void') {
-          const repeated = repeat(parts, submission, found);
+          const repeated = answerRepeat(parts, submission, found);
           return (await answerInTime(parts, call, found, repeated)) ?? 'conflict';
         }
-        creation = beginCreation(parts, submission);
+        creation = startCreation(parts, submission);
         const { record, identity } = creation;
         const written = await table.write(record, found).catch((fault: unknown) => {
           // The write may have succeeded all the same.
@@ -57,26 +58,27 @@ export function createSubmit<Request, Result, Identity>(
           throw fault;
         });
         if (written === 'conflict') return written;
-        return answerInTime(parts, call, written, create(parts, call, written, identity));
+        return answerInTime(parts, call, written, answerCreator(parts, call, written, identity));
       },
       {
         ...recordUpdate,
         resultAfterConflict: (found) =>
           creation && found?.creator === creation.record.creator
-            ? answerInTime(parts, call, found, create(parts, call, found, creation.identity))
+            ? answerInTime(parts, call, found, answerCreator(parts, call, found, creation.identity))
             : undefined,
       },
     );
   };
 }
 
-function beginCreation<Request, Result, Identity>(
+function startCreation<Request, Result, Identity>(
   { handler, clock }: EngineParts<Request, Result, Identity>,
-  { call, userId, id, request, given }: Submission<Request, Identity>,
+  { call, userId, id, request, requestIdentity }: Submission<Request, Identity>,
 ): Creation<Request, Result, Identity> {
   const record = createRecord<Request, Result>(userId, id, request, randomUUID(), clock.now());
-  const identity = given === undefined ? handler.identity(attemptContext(call), record) : Promise.resolve(given);
-  // Read while the record is written. A failure matters only if the record becomes this request's, which then awaits it.
+  const identity =
+    requestIdentity === undefined ? handler.identity(attemptContext(call), record) : Promise.resolve(requestIdentity);
+  // `answerCreator` awaits it, if this request writes the record. Until then a failure is not an unhandled one.
   identity.catch(() => undefined);
   return { record, identity };
 }
@@ -89,7 +91,7 @@ async function answerInTime<Request, Result, Identity, Value>(
   work: Promise<Value>,
 ): Promise<Value | Submitted<Request, Result>> {
   try {
-    return await withTimeout(Math.max(1, call.deadline + answerLateMs - clock.now()), 'this record', work);
+    return await withTimeout(Math.max(1, call.deadline + afterDeadlineMs - clock.now()), 'this record', work);
   } catch (fault) {
     if (!(fault instanceof TimeoutError)) throw fault;
     void writer.ensureEventPublished(call, stored);
@@ -98,7 +100,7 @@ async function answerInTime<Request, Result, Identity, Value>(
 }
 
 /** The answer to the request that created the record. */
-async function create<Request, Result, Identity>(
+async function answerCreator<Request, Result, Identity>(
   parts: EngineParts<Request, Result, Identity>,
   call: CallContext,
   stored: StoredFulfilment<Request, Result>,
@@ -111,8 +113,8 @@ async function create<Request, Result, Identity>(
     throw fault;
   });
   if (!(found instanceof Problem)) return attempt(parts, call, stored, found, 'creator');
-  if (nothingSent.has(found.code)) {
-    // Nothing was sent, and nobody was answered: it is as if it had not been asked. If that cannot be, it stays pending.
+  if (nothingSentCodes.has(found.code)) {
+    // Nothing was sent and no caller was answered: the record is voided. If it cannot be voided any more, it stays pending.
     const voided = await writer.applyTransition(stored, { type: 'void' }).catch((fault: unknown) => {
       void writer.voidRecord(call, stored);
       throw fault;
@@ -123,9 +125,9 @@ async function create<Request, Result, Identity>(
 }
 
 /** The answer to a repeat; null if the record was voided meanwhile. */
-async function repeat<Request, Result, Identity>(
+async function answerRepeat<Request, Result, Identity>(
   parts: EngineParts<Request, Result, Identity>,
-  { call, request, given }: Submission<Request, Identity>,
+  { call, request, requestIdentity }: Submission<Request, Identity>,
   stored: StoredFulfilment<Request, Result>,
 ): Promise<Submitted<Request, Result> | null> {
   const { handler, clock, writer } = parts;
@@ -141,9 +143,9 @@ async function repeat<Request, Result, Identity>(
     leaseId: randomUUID(),
     by: 'caller',
   });
-  if (leased) return attemptAsUser(parts, call, leased, 'repeat', given);
-  const elsewhere = { outcome: 'unknown', why: 'leased to another request' } as const;
-  const observed = await writer.recordOutcome(call, current, elsewhere, 'observer');
+  if (leased) return attemptAsUser(parts, call, leased, 'repeat', requestIdentity);
+  const leasedElsewhere = { outcome: 'unknown', why: 'leased to another request' } as const;
+  const observed = await writer.recordOutcome(call, current, leasedElsewhere, 'observer');
   return observed.record.state === 'void' ? null : observed;
 }
 
@@ -155,7 +157,7 @@ async function waitForLease<Request, Result, Identity>(
   const until = clock.now() + leaseWaitMs;
   let current: StoredFulfilment<Request, Result> | undefined = stored;
   while (current?.state === 'pending' && clock.now() < Math.min(current.leaseExpiresAt, until)) {
-    await clock.sleep(lookMs);
+    await clock.sleep(leasePollMs);
     current = await table.get(stored.userId, stored.id);
   }
   return current;

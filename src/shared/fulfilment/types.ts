@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { FulfilmentRecord, FulfilmentsTable, Rejection, StoredFulfilment } from '../state/fulfilments.ts';
 import type { RecordEvent } from './machine.ts';
 
-/** What an attempt came to. `unknown`: neither done nor refused as documented, so it is asked again. */
+/** The outcome of an attempt. `unknown`: neither done nor refused as documented, so the Store is asked again. */
 export type Outcome<Result> =
   | { outcome: 'completed'; result: Result }
   | { outcome: 'rejected'; rejection: Rejection }
@@ -14,7 +14,7 @@ export type Outcome<Result> =
 export interface FulfilmentHandler<Request, Result, Identity> {
   /** Whether a repeat under the same id asks for the same. */
   isSameRequest(a: Request, b: Request): boolean;
-  /** As whom the Store is asked: reads and renews keys, changes nothing. @throws Problem */
+  /** The identity that the Store is asked with: reads and renews keys, changes nothing else. @throws Problem */
   identity(call: CallContext, record: FulfilmentRecord<Request, Result>): Promise<Identity>;
   /** Asks the Store for the change. @throws Problem: the outcome is not known */
   attempt(call: CallContext, record: FulfilmentRecord<Request, Result>, identity: Identity): Promise<Outcome<Result>>;
@@ -31,14 +31,14 @@ export interface Submitted<Request, Result> {
 }
 
 /**
- * Whose attempt it is: of the request that created the record, of one that asks the same again, of one that finds the record leased to
- * another, or of the recovery timer, which has no caller.
+ * Who makes an attempt. `creator`: the request that created the record. `repeat`: one that asks the same again. `observer`: one that
+ * finds the record leased to another, and makes none. `recovery`: the timer, which has no caller.
  */
 export type Actor = 'creator' | 'repeat' | 'observer' | 'recovery';
 
 /**
  * Fulfils a request once, however often it is submitted: the record first, then the Store, then the order lines, then the record again.
- * `given` stands in for the stored identity, in this call alone.
+ * `requestIdentity` is used instead of the stored one, in this call alone.
  * @throws Problem tracking_id_reused; unknown_user, store_id_expired, unavailable: nothing was sent
  */
 export type Submit<Request, Result, Identity> = (
@@ -46,7 +46,7 @@ export type Submit<Request, Result, Identity> = (
   userId: string,
   id: string,
   request: Request,
-  given?: Identity,
+  requestIdentity?: Identity,
 ) => Promise<Submitted<Request, Result>>;
 
 /**
@@ -73,14 +73,14 @@ export interface FulfilmentParts<Request, Result, Identity> {
   clock: Clock;
 }
 
-/** Writes down what becomes of a record. */
+/** Writes the outcomes of records. */
 export interface RecordWriter<Request, Result> {
-  /** From wherever other writers leave the record. Null: the event no longer applies to it. @throws Problem unavailable */
+  /** Starts again if another writer has changed the record. Null: the event no longer applies. @throws Problem unavailable */
   applyTransition(
     stored: StoredFulfilment<Request, Result>,
     event: RecordEvent<Result>,
   ): Promise<StoredFulfilment<Request, Result> | null>;
-  /** Writes an outcome. If that fails the outcome is not known any more, and the record as it was is the answer. */
+  /** Writes an outcome. If that fails, the outcome is lost: returns the record as it was. */
   recordOutcome(
     call: CallContext,
     stored: StoredFulfilment<Request, Result>,
@@ -99,7 +99,7 @@ export interface EngineParts<Request, Result, Identity> extends FulfilmentParts<
   writer: RecordWriter<Request, Result>;
 }
 
-/** A fault that is no problem is a fault of ours, and goes on to the boundary. */
+/** @throws a fault that is no Problem: it is a fault of this service, for the boundary */
 export function problemOrThrow(fault: unknown): Problem {
   if (fault instanceof Problem) return fault;
   throw fault;

@@ -7,14 +7,14 @@ import type { GrantResult } from './record.ts';
 
 const finalStatuses = new Set([400, 403, 404, 409, 422]);
 
-/** What a refused grant comes to: only what http-api.md 2.5 lists as final is a rejection. Pure. */
+/** The outcome of a refused grant: only what http-api.md 2.5 lists as final is a rejection. Pure. */
 export function grantRefusal(response: StoreResponse): Outcome<GrantResult> {
   const isFinal = finalStatuses.has(response.status) && isStoreRefusal(response) && authFaultOf(response) === null;
   if (isFinal) return { outcome: 'rejected', rejection: { code: 'store_rejected', store: response.error } };
   return { outcome: 'unknown', why: `the Store answered ${response.status}` };
 }
 
-/** What an order comes to by its state. Pure. */
+/** The outcome of an order, by its state. Pure. */
 export function grantOutcome({ orderState, orderLineItems }: Granted, store: StoreErrorInfo): Outcome<GrantResult> {
   if (orderState === 'Canceled') return { outcome: 'rejected', rejection: { code: 'store_rejected', store } };
   if (orderState !== 'Purchased') return { outcome: 'unknown', why: `the order is ${orderState}` };

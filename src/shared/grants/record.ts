@@ -2,7 +2,7 @@ import type { GrantBody, GrantView } from '../contract/grants.ts';
 import { Problem } from '../contract/problems.ts';
 import type { FulfilmentRecord, FulfilmentsTable } from '../state/fulfilments.ts';
 
-/** What is asked of the Store, the same to the letter in every attempt. */
+/** The request to the Store, exactly the same in every attempt. */
 export type GrantOrder = Omit<GrantBody, 'userId' | 'orderId'> & { sandbox: string };
 
 export interface GrantResult {

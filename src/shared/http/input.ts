@@ -19,10 +19,10 @@ function invalidRequest(errors: FieldError[]): Problem {
 /** Issues of one part of a request as JSON Pointers into `{path, query, body}`. */
 function fieldErrors(part: string, error: z.ZodError): FieldError[] {
   return error.issues.flatMap((issue) => {
-    const at = [part, ...issue.path.map(String)];
+    const steps = [part, ...issue.path.map(String)];
     if (issue.code !== 'unrecognized_keys')
-      return [{ path: pointer(at), message: issue.message.slice(0, shownLength) }];
-    return issue.keys.map((key) => ({ path: pointer([...at, key]), message: 'is not known here' }));
+      return [{ path: pointer(steps), message: issue.message.slice(0, shownLength) }];
+    return issue.keys.map((key) => ({ path: pointer([...steps, key]), message: 'is not known here' }));
   });
 }
 
@@ -31,7 +31,7 @@ function pointer(steps: string[]): string {
 }
 
 /**
- * The parts of a request by the schemas of its operation. The size is judged first, then body, path and query.
+ * The parts of a request by the schemas of its operation. The size is checked first, then body, path and query.
  * @throws Problem payload_too_large, invalid_request
  */
 export async function parseRequest(operation: Operation, request: HttpRequest): Promise<Record<RequestPart, unknown>> {
@@ -57,7 +57,7 @@ function parsePart(part: RequestPart, operation: Operation, received: unknown): 
 
 /**
  * The body as JSON; an empty one is undefined. The programming model drops the body of a GET, so that only its announced length
- * can be judged: two bytes may be `{}`.
+ * can be checked: two bytes may be `{}`.
  * @throws Problem payload_too_large, invalid_request
  */
 async function readBody(request: HttpRequest, method: Method): Promise<unknown> {
@@ -87,7 +87,7 @@ function parseJson(bytes: ArrayBuffer): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
-    // The parser's message quotes the text, which may hold a key.
+    // The parser's message quotes the text, which may contain a key.
     throw invalidRequest([{ path: '/body', message: 'must be JSON in UTF-8' }]);
   }
 }
@@ -110,14 +110,15 @@ function readQuery(request: HttpRequest, operation: Operation): Record<string, s
 }
 
 /**
- * The host's map joins repeated parameters by commas, and its URL has a decoded path, where a `?` may belong to an id: the query is
- * what follows the first `?` and reads as the map does.
+ * `request.query` joins repeated parameters by commas, so they are read from the URL. Its path is decoded and may contain the `?` of
+ * an id: the query starts after the first `?` that leaves the parameters of `request.query`.
  */
 function queryParameters(request: HttpRequest): [string, string][] {
   const mapped = [...request.query];
   if (mapped.length === 0) return [];
-  for (let at = request.url.indexOf('?'); at >= 0; at = request.url.indexOf('?', at + 1)) {
-    const pairs = [...new URLSearchParams(request.url.slice(at + 1))];
+  const { url } = request;
+  for (let mark = url.indexOf('?'); mark >= 0; mark = url.indexOf('?', mark + 1)) {
+    const pairs = [...new URLSearchParams(url.slice(mark + 1))];
     if (joinRepeated(pairs) === joinRepeated(mapped)) return pairs;
   }
   return mapped;

@@ -22,7 +22,7 @@ const problem = z
 
 let document: Json | undefined;
 
-/** OpenAPI 3.1 of the whole suite, from the schemas that validate; whichever functions this deployment has. */
+/** OpenAPI 3.1 of all routes, also of those that this deployment does not have. It is made from the schemas that validate requests. */
 export function openApiDocument(): Json {
   document ??= build(contracts);
   return document;
@@ -30,17 +30,7 @@ export function openApiDocument(): Json {
 
 function build(all: readonly HttpContract[]): Json {
   const schemas: Json = {};
-  const paths = Object.fromEntries(
-    all.map((contract) => [
-      `/${contract.route}`,
-      Object.fromEntries(
-        contract.operations.map((operation) => [
-          operation.method.toLowerCase(),
-          operationObject(contract, operation, schemas),
-        ]),
-      ),
-    ]),
-  );
+  const paths = Object.fromEntries(all.map((contract) => [`/${contract.route}`, pathItem(contract, schemas)]));
   return {
     openapi: '3.1.0',
     info: {
@@ -61,6 +51,13 @@ function build(all: readonly HttpContract[]): Json {
   };
 }
 
+function pathItem(contract: HttpContract, schemas: Json): Json {
+  const operations = contract.operations.map((operation) => {
+    return [operation.method.toLowerCase(), operationObject(contract, operation, schemas)];
+  });
+  return Object.fromEntries(operations);
+}
+
 function operationObject(contract: HttpContract, operation: Operation, schemas: Json): Json {
   const verb = operation.method.toLowerCase();
   return {
@@ -71,7 +68,7 @@ function operationObject(contract: HttpContract, operation: Operation, schemas: 
     ...(operation.body && {
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: lift(operation.body, 'input', schemas) } },
+        content: { 'application/json': { schema: jsonSchemaOf(operation.body, 'input', schemas) } },
       },
     }),
     responses: { ...answers(operation, schemas), ...problems(operation, schemas) },
@@ -80,7 +77,7 @@ function operationObject(contract: HttpContract, operation: Operation, schemas: 
 
 function parameters(where: 'path' | 'query', schema: z.ZodType | undefined, schemas: Json): Json[] {
   if (schema === undefined) return [];
-  const object = lift(schema, 'input', schemas) as { properties?: Record<string, Json>; required?: string[] };
+  const object = jsonSchemaOf(schema, 'input', schemas) as { properties?: Record<string, Json>; required?: string[] };
   return Object.entries(object.properties ?? {}).map(([name, property]) => ({
     name,
     in: where,
@@ -100,20 +97,20 @@ function answers(operation: Operation, schemas: Json): Json {
       {
         description: Number(status) < 300 ? 'Success' : 'Failing',
         headers: correlation,
-        ...(schema && { content: { 'application/json': { schema: lift(schema, 'output', schemas) } } }),
+        ...(schema && { content: { 'application/json': { schema: jsonSchemaOf(schema, 'output', schemas) } } }),
       },
     ]),
   );
 }
 
-/** Problems by status; a status that is documented as an answer keeps that. */
+/** Problems by status, but for a status that is documented as an answer. */
 function problems(operation: Operation, schemas: Json): Json {
   const codes = new Map<number, ProblemCode[]>();
   for (const code of new Set<ProblemCode>([...operation.problems, 'payload_too_large', 'internal'])) {
     const status = problemCodes[code][0];
     if (!(status in operation.answers)) codes.set(status, [...(codes.get(status) ?? []), code]);
   }
-  const schema = lift(problem, 'output', schemas);
+  const schema = jsonSchemaOf(problem, 'output', schemas);
   return Object.fromEntries(
     [...codes].map(([status, known]) => [
       status,
@@ -122,8 +119,8 @@ function problems(operation: Operation, schemas: Json): Json {
   );
 }
 
-/** A schema as JSON Schema whose named parts stand among the components. */
-function lift(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
+/** A schema as JSON Schema. Its named parts are added to the components, and it refers to them. */
+function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   const {
     $schema: _,
     $defs = {},

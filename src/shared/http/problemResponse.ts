@@ -3,7 +3,7 @@ import { Problem, problemCodes } from '../contract/problems.ts';
 import { faultFields, type LogFields, type LogLevel } from '../lib/log.ts';
 import { TimeoutError } from '../lib/timeout.ts';
 
-/** Whatever was thrown, as what the caller is answered with. Details of a fault of ours stay in the log. */
+/** The problem that the caller gets for what was thrown. Details of a fault of this service stay in the log. */
 export function problemFromFault(fault: unknown): Problem {
   if (fault instanceof Problem) return fault;
   if (fault instanceof TimeoutError) {
@@ -41,7 +41,7 @@ export function logLevelOf({ code, status }: Problem): LogLevel {
   return status >= 500 ? 'warn' : 'info';
 }
 
-/** What the log says of a problem. The detail of an invalid request is left out: it is always the same. */
+/** The log fields of a problem. The detail of an invalid request is left out: it is always the same. */
 export function problemFields({ code, message, details: { store, cause } }: Problem): LogFields {
   return {
     code,

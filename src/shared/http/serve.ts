@@ -10,9 +10,9 @@ import { withTimeout } from '../lib/timeout.ts';
 import { parseRequest } from './input.ts';
 import { logLevelOf, problemFields, problemFromFault, problemResponse } from './problemResponse.ts';
 
-/** An answer is due within 60 s. The work may take this long; the rest is for reading the request and writing the answer. */
+/** A caller waits 60 s at most. The work may take this long; the rest is for reading the request and writing the answer. */
 const workMs = 50_000;
-/** A last limit, in case waits with limits of their own add up. The work goes on, and its record shows what became of it. */
+/** The last limit, in case several waits add up. The work goes on after it, and its record shows the outcome. */
 const answerMs = 58_000;
 const acceptedCorrelationId = /^[\x21-\x7e]{1,128}$/;
 

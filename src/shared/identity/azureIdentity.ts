@@ -1,4 +1,4 @@
-/** What the service uses of the identity library. It is imported at first use alone: it takes a third of the load time of a unit. */
+/** What the service uses of the identity library. It is imported only at first use: it takes a third of the load time of a unit. */
 export {
   ClientAssertionCredential,
   ClientSecretCredential,

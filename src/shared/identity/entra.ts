@@ -5,7 +5,7 @@ import { SingleFlight } from '../lib/singleFlight.ts';
 import { withAbortTimeout } from '../lib/timeout.ts';
 import { isEntraRefusal, type MintToken } from './publisherMint.ts';
 
-/** The audiences of store-api.md 1.1. `service` never leaves this process but to the Store. */
+/** The audiences of store-api.md 1.1. The `service` token is sent to the Store alone. */
 const scopes = {
   service: 'https://onestore.microsoft.com/.default',
   collections: 'https://onestore.microsoft.com/b2b/keys/create/collections/.default',
@@ -14,7 +14,7 @@ const scopes = {
 export type Audience = keyof typeof scopes;
 
 const mintMs = 10_000;
-/** The C# client counts a token with less time than this as expired (store-api.md 1.1); here it serves while a new one is fetched. */
+/** The C# client counts a token with less time than this as expired (store-api.md 1.1); here it is used while a new one is fetched. */
 const refreshEarlyMs = 5 * 60_000;
 /** A token with less time than this may expire before the Store checks it. */
 const unusableMs = 30_000;
@@ -27,7 +27,7 @@ export interface Token {
 }
 
 export interface Entra {
-  /** From memory while it lasts. @throws Problem store_unauthorized (Entra refuses), unavailable (not reached) */
+  /** From memory until it expires. @throws Problem store_unauthorized (Entra refuses), unavailable (not reached) */
   token(audience: Audience, log: Log): Promise<Token>;
   /** The Store refused this token: forgets it, if it is still the current one. */
   invalidate(audience: Audience, token: string): void;

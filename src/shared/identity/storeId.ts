@@ -13,7 +13,7 @@ const longestKey = 16 * 1024;
 const clockSkewMs = 5 * 60_000;
 const dayMs = 24 * 3600_000;
 const renewAfterMs = 14 * dayMs;
-/** The last second of the year 9999: what a time may be at most. */
+/** The latest time that is accepted: the last second of the year 9999. */
 const lastSecond = 253_402_300_799;
 
 const seconds = z.number().min(0).max(lastSecond);
@@ -35,14 +35,14 @@ export interface StoreIdClaims {
 export interface StoreIdRules {
   kind: KeyKind;
   clientId: string;
-  /** The user that the key must not contradict; absent when the caller sends a raw key. */
+  /** The user that the key must not contradict; absent for a key that comes with the request. */
   userId?: string;
   /** Epoch ms. */
   now: number;
 }
 
 /**
- * Decodes a User Store ID key and holds it against what is known (http-api.md 1). Its `refreshUri` is not read: whoever made the
+ * Decodes a User Store ID key and checks its claims (http-api.md 1). Its `refreshUri` is not read: whoever made the
  * key chose it, and a renewal there would hand them the service token.
  * @throws Problem invalid_store_id, wrong_client, user_mismatch; never quoting the key
  */

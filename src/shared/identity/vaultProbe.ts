@@ -2,9 +2,9 @@ import type { TokenCredential } from '@azure/identity';
 import { withAbortTimeout } from '../lib/timeout.ts';
 import { createSecretClient, vaultScope } from './vaultClient.ts';
 
-/** A secret that need not exist: whoever asks for the health of the service needs no right on any. */
+/** A secret that need not exist: whoever checks the health of the service needs no right on any secret. */
 const probedSecret = 'health-probe';
-/** That the secret is there, that it may not be read, that it does not exist: each is the vault's answer to a known identity. */
+/** The secret exists, may not be read, or does not exist: each is the vault's answer to an identity that it knows. */
 const answered = new Set([200, 403, 404]);
 const probeMs = 10_000;
 

@@ -1,8 +1,9 @@
 import type { Log } from './log.ts';
 
-/** What one invocation carries along: its correlation id, its log, and until when it may wait (epoch ms). */
+/** The context of one invocation. */
 export interface CallContext {
   correlationId: string;
   log: Log;
+  /** Until when it may wait (epoch ms). */
   deadline: number;
 }

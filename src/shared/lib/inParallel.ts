@@ -2,16 +2,16 @@
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   width: number,
-  work: (item: Item, at: number) => Promise<Result>,
+  work: (item: Item, index: number) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = new Array(items.length);
-  let next = 0;
+  let nextIndex = 0;
   let failed = false;
   const worker = async (): Promise<void> => {
-    while (next < items.length && !failed) {
-      const at = next++;
+    while (nextIndex < items.length && !failed) {
+      const index = nextIndex++;
       try {
-        results[at] = await work(items[at] as Item, at);
+        results[index] = await work(items[index] as Item, index);
       } catch (fault) {
         failed = true;
         throw fault;

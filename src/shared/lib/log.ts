@@ -6,7 +6,7 @@ export type LogFields = Record<string, string | number | boolean | null | undefi
 /** Writes one structured line. Fields are counts, codes and ids; never a key, token, secret or body. */
 export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
 
-const longest = 500;
+const longestText = 500;
 /** JWTs, SAS signatures, XBL tokens, Authorization values. No code logs them on purpose: this is a second safeguard. */
 const secretShapes = [
   /eyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
@@ -18,11 +18,11 @@ const secretShapes = [
 
 /** Cuts a text to a loggable length and blanks out whatever looks like a secret. */
 export function scrub(text: string): string {
-  const blanked = secretShapes.reduce((kept, shape) => kept.replace(shape, '[redacted]'), text);
-  return blanked.length > longest ? `${blanked.slice(0, longest)}...` : blanked;
+  const blanked = secretShapes.reduce((rest, shape) => rest.replace(shape, '[redacted]'), text);
+  return blanked.length > longestText ? `${blanked.slice(0, longestText)}...` : blanked;
 }
 
-/** A log that stamps every line with the correlation id and hands it to the host as one JSON text. */
+/** A log that writes each line as one JSON text, with the correlation id. */
 export function structuredLog(write: (level: LogLevel, line: string) => void, correlationId: string): Log {
   return (level, event, fields = {}) => {
     const safe = Object.fromEntries(
@@ -37,7 +37,7 @@ export function writerOf(context: InvocationContext): (level: LogLevel, line: st
   return (level, line) => context[level](line);
 }
 
-/** The fields that tell a fault apart in a log: its name, message and the chain of causes, scrubbed. */
+/** A fault in a log: name and message of the fault and of its causes, scrubbed. */
 export function faultFields(fault: unknown): LogFields {
   const chain: string[] = [];
   for (let one = fault; one !== undefined && chain.length < 5; one = one instanceof Error ? one.cause : undefined) {

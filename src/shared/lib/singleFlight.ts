@@ -1,4 +1,4 @@
-/** Runs identical work once: callers that ask while it runs share its outcome. Nothing is kept afterwards. */
+/** Runs identical work once: callers that ask while it runs share its outcome. Nothing is remembered afterwards. */
 export class SingleFlight<Value> {
   readonly #running = new Map<string, Promise<Value>>();
 

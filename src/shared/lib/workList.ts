@@ -13,33 +13,33 @@ export interface DueItem {
 export interface WorkList<Item extends DueItem> {
   shards: number;
   pageSize: number;
-  /** At most `pageSize` due items of one shard, the longest due first, those after a key if one is given. Fewer: it is the last page. */
+  /** At most `pageSize` due items of one shard, the longest due first, after a key if one is given. Fewer: it is the last page. */
   readPage(shard: number, afterKey: string | undefined): Promise<Item[]>;
 }
 
 export interface WorkLimits {
   clock: Clock;
-  /** No item is begun after this time (epoch ms). */
+  /** No item is started after this time (epoch ms). */
   until: number;
-  /** Users at a time. */
+  /** How many users are served at a time. */
   width: number;
 }
 
 export interface WorkCount {
   processed: number;
-  /** Left where they are, for the next run. */
+  /** They stay in the list, for the next run. */
   skipped: number;
   /** The run ended before the list did. */
   remaining: boolean;
 }
 
-/** Items that wait for another of the same user. What comes beyond is left to the next run. */
+/** At most this many items wait in memory for another of their user. The others stay for the next run. */
 const waitingLimit = 20_000;
 
 /**
- * Works through a due list: what is due longest goes first, across all shards, and a user whose items are slow holds up nobody else.
+ * Works through a due list: what is due longest goes first, across all shards, and slow items of one user do not delay other users.
  * `work` says whether it processed the item or skipped it; it must not throw.
- * @throws what `readPage` throws, once the items at work are done
+ * @throws what `readPage` throws, once the items that have started are done
  */
 export async function processWorkList<Item extends DueItem>(
   list: WorkList<Item>,
@@ -47,9 +47,9 @@ export async function processWorkList<Item extends DueItem>(
   work: (item: Item) => Promise<boolean>,
 ): Promise<WorkCount> {
   const count: WorkCount = { processed: 0, skipped: 0, remaining: false };
-  const next = createUserQueues(longestDueFirst(list), limits, count);
+  const nextItem = createUserQueues(longestDueFirst(list), limits, count);
   const worker = async (): Promise<void> => {
-    for (let item = await next(undefined); item; item = await next(item)) {
+    for (let item = await nextItem(undefined); item; item = await nextItem(item)) {
       if (await work(item)) count.processed += 1;
       else count.skipped += 1;
     }
@@ -60,13 +60,13 @@ export async function processWorkList<Item extends DueItem>(
   return count;
 }
 
-/** Hands out items: after one of a user the next of that user, else the first of a user who is not at work. */
+/** Gives a worker its next item: the next one of the same user, else the first one of a user whom no worker serves. */
 function createUserQueues<Item extends DueItem>(
   items: AsyncGenerator<Item>,
   { clock, until }: WorkLimits,
   count: WorkCount,
 ): (previous: Item | undefined) => Promise<Item | undefined> {
-  /** The users at work, with their items that wait. */
+  /** The users whom a worker serves now, with their waiting items. */
   const queues = new Map<string, Item[]>();
   let waiting = 0;
 
@@ -104,7 +104,7 @@ function createUserQueues<Item extends DueItem>(
   };
 }
 
-/** The items of all shards in one order. A page of each shard is in memory at a time. */
+/** The items of all shards in one order. One page of each shard is in memory at a time. */
 async function* longestDueFirst<Item extends DueItem>(list: WorkList<Item>): AsyncGenerator<Item> {
   const shards = Array.from({ length: list.shards }, (_, shard) => {
     return { shard, items: [] as Item[], lastKey: undefined as string | undefined, lastPage: false };
@@ -113,6 +113,7 @@ async function* longestDueFirst<Item extends DueItem>(list: WorkList<Item>): Asy
     one.items = await list.readPage(one.shard, one.lastKey);
     one.lastKey = one.items.at(-1)?.key ?? one.lastKey;
     one.lastPage = one.items.length < list.pageSize;
+    // The next item is at the end, where it is cheap to remove.
     one.items.reverse();
   };
   for (;;) {

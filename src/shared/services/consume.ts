@@ -11,7 +11,7 @@ import { purchaseApi } from './purchase.ts';
 import { type StoreSettings, storeSettings, userKeys } from './storeAccess.ts';
 import { openTables } from './tables.ts';
 
-/** What consumes are fulfilled with, by a request and by the recovery. */
+/** What a request and the recovery need to fulfil a consume. */
 export function consumeParts(settings: StoreSettings) {
   const table = consumesTable(settings);
   const handler = createConsumeHandler({

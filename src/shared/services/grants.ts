@@ -9,7 +9,7 @@ import { purchaseApi } from './purchase.ts';
 import { type StoreSettings, storeSettings, userKeys } from './storeAccess.ts';
 import { openTables } from './tables.ts';
 
-/** What grants are fulfilled with, by a request and by the recovery. */
+/** What a request and the recovery need to fulfil a grant. */
 export function grantParts(settings: StoreSettings) {
   const handler = createGrantHandler({
     keyring: userKeys(settings).keyring,

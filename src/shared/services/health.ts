@@ -11,7 +11,7 @@ export const health = service([...tablesSettings, 'keyVault'], (settings) => {
     {
       tables: () => table.probe(),
       keyVault: () => probeVault(settings.keyVault.uri, ownCredential(settings)),
-      // A new credential each time: it has no token in memory.
+      // A new credential for each check: one with a token in memory would not ask Entra.
       identity: () => probeIdentity(settings.keyVault.uri, createOwnCredential(settings)),
     },
     systemClock,

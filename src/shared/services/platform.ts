@@ -3,10 +3,10 @@ import type { TokenCredential } from '@azure/identity';
 import { loadSettings, type Settings, type SettingsGroup } from '../config.ts';
 import { once, onceAsync } from '../lib/once.ts';
 
-/** What the functions of this app read, all of it judged at the start. */
+/** The settings that the functions of this app read. All of them are checked at the start. */
 const requiredGroups = new Set<SettingsGroup>();
 
-/** A service, made at its first use from the groups of settings that it names: it is given no others. */
+/** A service that is made at its first use. It gets the groups of settings that it names, and no others. */
 export function service<const Group extends SettingsGroup, Service>(
   groups: readonly Group[],
   make: (settings: Pick<Settings, Group>) => Service,
@@ -27,13 +27,13 @@ export function requireSettings(groups: readonly SettingsGroup[]): void {
   for (const group of groups) requiredGroups.add(group);
 }
 
-// Settings are judged when the app starts, not when it is loaded: the build loads every unit without any.
+// When the app starts, not when it is loaded: the build loads every unit without settings.
 app.hook.appStart(() => {
   loadSettings([...requiredGroups]);
   for (const check of startChecks) check();
 });
 
-/** The app's own identity, for Key Vault and Tables. Towards the Store it is another one: the publisher's. */
+/** The app's own identity, for Key Vault and Tables. For the Store the service has another one: the publisher's. */
 export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity'>): TokenCredential {
   const credential = onceAsync(async () => {
     const { DefaultAzureCredential } = await import('../identity/azureIdentity.ts');

@@ -21,7 +21,7 @@ export type StoreSettings = Pick<Settings, (typeof storeSettings)[number]>;
 
 const sendToStore = once(() => createStoreTransport({ clock: systemClock }));
 
-/** What the Store's APIs are made of: each is a file of its own here, so that a unit holds those that it uses. */
+/** The Store's APIs are built on this. Each has a file of its own in this folder, so that a unit contains only those that it uses. */
 export const askStore = once((settings: EntraSettings) => createAskStore(sendToStore(), entra(settings)));
 
 /** The stored keys of users: their table, what encrypts them and what renews them. */

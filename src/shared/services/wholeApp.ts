@@ -1,5 +1,5 @@
 import { settingsGroups } from '../config.ts';
 import { requireSettings } from './platform.ts';
 
-// The app of all functions judges every setting, also those of functions that are not there yet: a misspelt one is found at the start.
+// The app of all functions checks every setting, also those that no function reads yet: a wrong value is found at the start.
 requireSettings(settingsGroups);

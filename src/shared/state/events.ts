@@ -20,7 +20,7 @@ export interface StoredEvent {
 }
 
 export interface EventsTable {
-  /** Once for each cause, whatever became of the event since. */
+  /** Stores an event once for each cause, even if it was acknowledged since. */
   put(input: EventInput): Promise<void>;
   /** Unacknowledged events, the oldest first, at most `limit`. */
   oldest(limit: number): Promise<StoredEvent[]>;
@@ -37,23 +37,23 @@ const stored = z.looseObject({
   subject: z.string().optional(),
 });
 const idPattern = /^\d{15}-[0-9a-f]{32}$/;
-/** Where in an id the hash of its cause begins, which decides its partition. */
-const hashAt = 16;
+/** Where the hash of the cause starts in an id. It decides the partition. */
+const hashOffset = 16;
 const removalsAtOnce = 16;
 
 /**
- * Table `Events`, the outbox: 8 partitions by cause, rows by time. `seen` rows stay, so that a late recovery cannot make an event
- * again that was acknowledged.
+ * Table `Events`, the outbox: 8 partitions by cause, rows by time. `seen` rows stay, so that a late recovery cannot create an
+ * acknowledged event again.
  */
 export function createEventsTable(openTable: OpenTable): EventsTable {
   const table = openTable('Events');
-  /** Events of one partition: in one transaction if all of them are there, else one by one. */
+  /** Removes events of one partition: in one transaction if all of them exist, else one by one. */
   const removeAll = async (ids: string[]): Promise<number> => {
-    const rows = ids.map((id) => ({ partitionKey: partitionOf(id.slice(hashAt)), rowKey: `event.${id}` }));
+    const rows = ids.map((id) => ({ partitionKey: partitionOf(id.slice(hashOffset)), rowKey: `event.${id}` }));
     if ((await table.transaction(rows.map((row): TransactionAction => ['delete', row]))) !== 'conflict')
       return ids.length;
     const removed = await inParallel(rows, removalsAtOnce, (row) => table.remove(row.partitionKey, row.rowKey));
-    return removed.filter((was) => was).length;
+    return removed.filter(Boolean).length;
   };
 
   return {
@@ -76,7 +76,7 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
       const known = [...new Set(ids)].filter((id) => idPattern.test(id));
       const batches = Array.from({ length: shards }, (_, shard) => String(shard)).flatMap((partition) =>
         chunksOf(
-          known.filter((id) => partitionOf(id.slice(hashAt)) === partition),
+          known.filter((id) => partitionOf(id.slice(hashOffset)) === partition),
           transactionLimit,
         ),
       );
@@ -86,7 +86,7 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
   };
 }
 
-/** An event, and beside it the row that remembers it. */
+/** The row of an event, and the one that remembers its cause. */
 function eventRows({ type, cause, at, subject, data }: EventInput) {
   const hash = createHash('sha256')
     .update(JSON.stringify([type, ...cause]))

@@ -15,7 +15,7 @@ export interface Rejection {
  * One consume or grant. Times are epoch ms.
  *
  * `pending`: stored, its outcome not known. `completed`, `rejected`: settled for good. `void`: nothing was sent and no caller was
- * answered "pending"; as if it were not there.
+ * answered "pending"; it counts as not there.
  */
 export interface FulfilmentRecord<Request, Result> {
   userId: string;
@@ -23,7 +23,7 @@ export interface FulfilmentRecord<Request, Result> {
   id: string;
   request: Request;
   state: 'pending' | 'completed' | 'rejected' | 'void';
-  /** A random id of the request that created it: tells one's own write from another's. */
+  /** A random id of the request that created it, which recognises its own write by it. */
   creator: string;
   createdAt: number;
   lastAttemptAt: number;
@@ -34,7 +34,7 @@ export interface FulfilmentRecord<Request, Result> {
   /** The latest attempt; until the lease expires, no other attempt may start. */
   leaseId: string;
   leaseExpiresAt: number;
-  /** When the recovery timer takes it up; null = never. */
+  /** When the recovery timer processes it; null = never. */
   dueAt: number | null;
   /** Settled, but its event is not known to be in the outbox. */
   eventPending: boolean;
@@ -59,12 +59,12 @@ export interface DueEntry {
 
 export interface FulfilmentsTable<Request, Result> {
   get(userId: string, id: string): Promise<StoredFulfilment<Request, Result> | undefined>;
-  /** Writes a record and its due entry in one transaction: new, or in place of what was read. */
+  /** Writes a record and its due entry in one transaction: a new one, or the successor of the one that was read. */
   write(
     after: FulfilmentRecord<Request, Result>,
     before?: StoredFulfilment<Request, Result>,
   ): Promise<StoredFulfilment<Request, Result> | 'conflict'>;
-  /** At most `limit` entries of one list that are due by a time (epoch ms), the longest due first: those after a key if one is given. */
+  /** At most `limit` entries of one list that are due by a time (epoch ms), the longest due first, after a key if one is given. */
   due(kind: DueKind, shard: number, by: number, limit: number, afterKey?: string): Promise<DueEntry[]>;
   /** The entries of one user. */
   dueForUser(userId: string): Promise<DueEntry[]>;
@@ -105,7 +105,7 @@ const entrySchema = z.looseObject({
 
 /**
  * Table `Consumes` or `Grants`. Record and due entry share a partition, one of 32 by user, so that one transaction writes both: a record
- * is never without its entry, and no list holds what is settled and published.
+ * is never without its entry, and no list has an entry of a record that is settled and published.
  */
 export function createFulfilmentsTable<Request, Result>(
   openTable: OpenTable,
@@ -140,7 +140,7 @@ export function createFulfilmentsTable<Request, Result>(
   };
 }
 
-/** Whether an entry is the present one of this record. */
+/** Whether an entry is the current one of this record. */
 export function isDueEntryOf(entry: DueEntry, record: FulfilmentRecord<unknown, unknown>): boolean {
   return dueEntry(record)?.rowKey === entry.key;
 }

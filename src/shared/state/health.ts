@@ -5,7 +5,7 @@ export interface HealthTable {
   probe(): Promise<void>;
 }
 
-/** Table `Health`, which nothing is written to: who asks for the health of the service needs no right on its data. */
+/** Table `Health`, to which nothing is written: whoever checks the health of the service needs no right on its data. */
 export function createHealthTable(openTable: OpenTable): HealthTable {
   const table = openTable('Health');
   return {

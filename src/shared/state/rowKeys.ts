@@ -7,7 +7,7 @@ export function userHash(userId: string): string {
   return createHash('sha256').update(userId, 'utf8').digest('hex');
 }
 
-/** An id of the Store as a key part: UUIDs as they are, in lower case; whatever holds other characters by its hash. */
+/** An id of the Store as a key part: UUIDs as they are, in lower case; an id with other characters by its hash. */
 export function idPart(id: string): string {
   const lower = id.toLowerCase();
   return plain.test(lower) ? lower : `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;

@@ -19,7 +19,7 @@ export interface StoreIdsTable {
   one(owner: KeyOwner): Promise<StoredStoreId | undefined>;
   /** Both kinds of all accounts of a user. */
   ofUser(userId: string): Promise<StoredStoreId[]>;
-  /** Puts keys of one user, all or none; with an ETag in place of what was read, else as new rows. */
+  /** Puts keys of one user, all or none; with an ETag as successors of what was read, else as new rows. */
   put(rows: (StoreIdRow & { etag?: string })[]): Promise<WriteResult>;
   deleteUser(userId: string): Promise<void>;
 }
@@ -36,26 +36,26 @@ const schema = z.looseObject({
   etag: z.string(),
 });
 
-/** A deletion looks again after it: one round more than it deletes in. */
+/** The last round of a deletion must find no row: it deletes in one round less than this. */
 const deleteRounds = 20;
 
 /** Table `StoreIds`: partition user, row kind and account. */
 export function createStoreIdsTable(openTable: OpenTable): StoreIdsTable {
   const table = openTable('StoreIds');
   const rowsOf = async (userId: string): Promise<Row[]> => table.list(`PartitionKey eq '${userHash(userId)}'`);
-  /** `conflict` until a look finds none: others may register keys meanwhile. */
+  /** Asks for another round (`conflict`) until there is no row: others may register keys meanwhile. */
   const deleteRows = async (rows: Row[]): Promise<'conflict' | undefined> => {
     if (rows.length === 0) return undefined;
     for (const chunk of chunksOf(rows, transactionLimit)) {
       await table.transaction(
-        chunk.map(({ partitionKey, rowKey: row }): TransactionAction => ['delete', { partitionKey, rowKey: row }]),
+        chunk.map(({ partitionKey, rowKey }): TransactionAction => ['delete', { partitionKey, rowKey }]),
       );
     }
     return 'conflict';
   };
   return {
     async one({ userId, account, kind }) {
-      const row = await table.get(userHash(userId), rowKey(kind, account));
+      const row = await table.get(userHash(userId), rowKeyOf(kind, account));
       return row && fromRow(row, userId);
     },
     async ofUser(userId) {
@@ -72,14 +72,14 @@ export function createStoreIdsTable(openTable: OpenTable): StoreIdsTable {
   };
 }
 
-function rowKey(kind: KeyKind, account: string): string {
+function rowKeyOf(kind: KeyKind, account: string): string {
   return `${kind}.${account}`;
 }
 
 function putAction({ etag, ...row }: StoreIdRow & { etag?: string }): TransactionAction {
   const entity = {
     partitionKey: userHash(row.userId),
-    rowKey: rowKey(row.kind, row.account),
+    rowKey: rowKeyOf(row.kind, row.account),
     ...row,
     issuedAt: new Date(row.issuedAt).toISOString(),
     expiresAt: new Date(row.expiresAt).toISOString(),
@@ -88,10 +88,10 @@ function putAction({ etag, ...row }: StoreIdRow & { etag?: string }): Transactio
 }
 
 /** @throws Problem unavailable for a row that was moved here from another user: it would decrypt, since it names its own owner */
-function fromRow(row: Row, of: string): StoredStoreId {
+function fromRow(row: Row, ownerId: string): StoredStoreId {
   const { issuedAt, expiresAt, ...columns } = schema.parse(row);
   const { userId, account, kind } = columns;
-  if (userId !== of || row.rowKey !== rowKey(kind, account)) {
+  if (userId !== ownerId || row.rowKey !== rowKeyOf(kind, account)) {
     throw new Problem('unavailable', 'A stored key is not where it belongs; register it anew.', {
       retryAfterSeconds: 60,
     });

@@ -10,7 +10,7 @@ import { Problem } from '../contract/problems.ts';
 import { withAbortTimeout } from '../lib/timeout.ts';
 
 const operationMs = 10_000;
-/** A row is there, is gone, or was changed. */
+/** A row exists already, does not exist, or was changed. */
 const conflictStatuses = [404, 409, 412];
 /** The most that Azure answers at a time. */
 const largestPage = 1000;
@@ -20,7 +20,7 @@ const sdkOptions: TableServiceClientOptions = {
 
 /** The properties of an entity as they were read, unchecked. */
 export type Row = Record<string, unknown> & { partitionKey: string; rowKey: string; etag: string };
-/** `conflict`: a row is there, is gone or was changed; or the SDK repeated a write that had already succeeded. Read again. */
+/** `conflict`: a row exists already, does not exist or was changed; or the SDK repeated a write that had already succeeded. Read again. */
 export type WriteResult = { etag: string } | 'conflict';
 
 /** One table. Every operation throws Problem unavailable when the table cannot be reached; nothing else. */
@@ -40,7 +40,7 @@ export const transactionLimit = 100;
 export type OpenTable = (name: string) => Table;
 
 /**
- * Tables by name. They are created when missing only with a connection string, which is a developer's machine (http-api.md 3).
+ * Tables by name. A missing table is created only with a connection string, as on a developer's machine (http-api.md 3).
  * @throws Error that names the setting, for a connection string or URL that the library refuses
  */
 export function createTableOpener(settings: Settings['tables'], credential: TokenCredential): OpenTable {

@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 
 export interface UpdateOptions<Current = never, Result = never> {
   rounds: number;
-  /** The problem's detail when other writers win every round. */
+  /** The problem's detail if every round ends with a conflict. */
   contended: string;
   /** A random pause of up to this long between rounds, for writers that start together. */
   pause?: { clock: Clock; longestMs: number };
@@ -15,8 +15,8 @@ export interface UpdateOptions<Current = never, Result = never> {
 }
 
 /**
- * Optimistic writing: `write` starts from what was read and says `conflict` if another writer changed it meanwhile; then it starts again
- * from what `read` finds.
+ * Optimistic writing: `write` starts from what was read and returns `conflict` if another writer changed it meanwhile; then it starts
+ * again from what `read` returns.
  * @throws Problem unavailable after the last round
  */
 export async function updateWithRetry<Current, Result>(

@@ -12,7 +12,7 @@ export interface UserKey {
   /** Absent for a key that came with the request. */
   account?: string;
   current(): string;
-  /** The Store refused this key: makes another one current. @throws Problem if there can be none */
+  /** The Store refused this key: makes another one current. @throws Problem if there is no other */
   replace(call: CallContext, refused: string): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export interface XTokenCaller {
   xToken: { userHash: string; token: string; signature?: string | undefined };
 }
 
-/** As whom the Store is asked. */
+/** The identity that the Store is asked with. */
 export type StoreCaller = UserKey | XTokenCaller;
 
 export function isXToken(caller: StoreCaller): caller is XTokenCaller {
@@ -50,7 +50,7 @@ export type AskStore = <Schema extends z.ZodType>(
   operation: StoreOperation<Schema>,
 ) => Promise<StoreResult<z.output<Schema>>>;
 
-/** The one way of the Store's APIs to the wire: authorizes, sends, and turns whatever is not a result into an error. */
+/** All Store APIs send their requests through this: it authorizes, sends, and throws for everything that is not a result. */
 export function createAskStore(send: SendToStore, entra: Entra): AskStore {
   return async (call, caller, { body, schema, ...request }) => {
     if (isXToken(caller)) {
@@ -94,7 +94,7 @@ async function sendAsUser(
   }
 }
 
-/** Which of the two identities to make anew after a refusal; pure. */
+/** Which of the two identities to replace after a refusal. Pure. */
 export function nextStep(
   fault: AuthFault,
   tried: { newToken: boolean; newKey: boolean },

@@ -21,7 +21,7 @@ export interface EntitlementsRequest {
   expandSatisfyingItems?: boolean;
 }
 
-/** One consume (store-api.md 2.4). The same request again never consumes twice: it must be the same to the letter. */
+/** One consume (store-api.md 2.4). The same request again never consumes twice: it must be exactly the same. */
 export interface ConsumeRequest {
   productId: string;
   trackingId: string;
@@ -76,7 +76,7 @@ const endpoints = {
   v8: { path: '/v8.0/collections/b2bLicensePreview', maxPageSize: 100, operation: 'b2bLicensePreview' },
 } as const;
 
-/** Ends a list that never ends; 100 products are far from filling so many pages. */
+/** A list of more pages than this counts as endless: 100 products need far fewer. */
 const pageLimit = 1000;
 
 export interface CollectionsApi {

@@ -6,7 +6,7 @@ import { defaultOutageSeconds, type StoreResponse } from './response.ts';
 type Headers = Record<string, string | string[] | undefined>;
 
 const errorPart = z.looseObject({ code: z.string(), message: z.string().optional().catch(undefined) });
-/** The error body of store-api.md 2.5. Any part of it may be missing or malformed: nothing of it may break the error path. */
+/** The error body of store-api.md 2.5. Any part of it may be missing or malformed, and is ignored then. */
 const errorBody = z.looseObject({
   code: z.string(),
   message: z.string().optional().catch(undefined),
@@ -43,7 +43,7 @@ export function retryAfterOf(headers: Headers, now = Date.now()): number | null 
 /** Whose token a refusal is about (store-api.md 2.5). */
 export type AuthFault = 'key' | 'service' | 'undecided';
 
-/** Codes are capitalised differently at times. Null: the refusal is not about authentication. */
+/** Codes come in different capitalisation. Null: the refusal is not about authentication. */
 export function authFaultOf(response: StoreResponse): AuthFault | null {
   switch (response.error.code?.toLowerCase()) {
     case 'authenticationfailure':
@@ -71,7 +71,7 @@ export function isStoreRefusal(response: StoreResponse): boolean {
   return response.status >= 400 && response.status < 500 && errorBody.safeParse(response.body).success;
 }
 
-/** What a response other than 200 comes to for the caller of a read (http-api.md 1). */
+/** The problem that the caller of a read gets for a response other than 200 (http-api.md 1). */
 export function problemFromResponse(response: StoreResponse): Problem {
   const store = response.error;
   if (response.status === 429) {

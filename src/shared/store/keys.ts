@@ -10,7 +10,7 @@ const renewed = z.looseObject({ key: z.string().min(1) });
 
 export interface KeysApi {
   /**
-   * Renews a key at the configured host of its kind, wherever the key itself points (store-api.md 1.2, 1.3).
+   * Renews a key at the configured host of its kind, not at the address in the key (store-api.md 1.2, 1.3).
    * @throws StoreRefusedError, StoreNoResponseError, Problem store_unavailable for an answer without a key
    */
   renew(call: CallContext, kind: KeyKind, key: string, serviceToken: string): Promise<string>;

@@ -51,7 +51,7 @@ export type StoreOrder = z.infer<typeof order>;
 
 const ordersPage = z.looseObject({ items: z.array(order).nullish(), continuationToken: text });
 
-/** Ends a list that never ends: 90 days of purchases are far from filling so many pages. */
+/** A list of more pages than this counts as endless: 90 days of purchases need far fewer. */
 const pageLimit = 200;
 
 /** Purchase takes no X-tokens (store-api.md 1.4). */

@@ -1,12 +1,12 @@
 import { Problem, type StoreErrorInfo } from '../contract/problems.ts';
 
-/** Whatever status the Store answered with. */
+/** An answer of the Store, with any status. */
 export interface StoreResponse {
   status: number;
   /** Parsed JSON; undefined if the body is no JSON. */
   body: unknown;
   retryAfterSeconds: number | null;
-  /** What it said, fit to be shown and logged. */
+  /** What the Store said, safe to show and to log. */
   error: StoreErrorInfo;
 }
 
@@ -19,7 +19,7 @@ export class StoreNoResponseError extends Problem {
   }
 }
 
-/** The Store answered, but not with what was asked of it. As a problem it is what a read comes to for the caller. */
+/** The Store answered with another status than 200. As a Problem it is what the caller of a read gets. */
 export class StoreRefusedError extends Problem {
   readonly operation: string;
   readonly response: StoreResponse;
@@ -31,7 +31,7 @@ export class StoreRefusedError extends Problem {
   }
 }
 
-/** The refusal of this very operation. A call can also fail by that of another, such as the renewal of its key. */
+/** The response that refused this operation. A call can also fail because another one was refused, such as the renewal of its key. */
 export function refusalOf(fault: unknown, operation: string): StoreResponse | undefined {
   return fault instanceof StoreRefusedError && fault.operation === operation ? fault.response : undefined;
 }

@@ -8,12 +8,12 @@ export interface RetryPolicy {
   onThrottling: boolean;
 }
 
-/** For calls that change nothing: an answer after three failures in a row is still worth having. */
+/** For calls that change nothing: a fourth attempt after three failures is worth its time. */
 export const readRetryPolicy: RetryPolicy = { attempts: 4, onNoResponse: true, onThrottling: true };
 
 /**
- * For changes that carry a persisted id: once more at once, since a lost answer mostly comes the second time. Later attempts are the
- * recovery timer's; so is a 429, which the caller need not wait for.
+ * For changes that carry a stored id: one more attempt at once, which mostly brings the answer that was lost. Later attempts, and those
+ * after a 429, are made by the recovery timer: the caller does not wait for them.
  */
 export const idempotentRetryPolicy: RetryPolicy = { attempts: 2, onNoResponse: true, onThrottling: false };
 

@@ -40,7 +40,7 @@ export function createStoreAgent(ca?: string): Agent {
   });
 }
 
-/** The only place that sends a request to the Microsoft Store: no redirects, a deadline that covers the body, a cap on its size. */
+/** The only place that sends a request to the Microsoft Store: no redirects, a deadline that includes the body, a limit of its size. */
 export function createStoreTransport(options: TransportOptions): SendToStore {
   const { clock, random = Math.random } = options;
   const dispatcher = options.dispatcher ?? createStoreAgent();
@@ -53,11 +53,11 @@ export function createStoreTransport(options: TransportOptions): SendToStore {
       logAttempt(call, storeRequest.operation, attempts, outcome);
       const noResponse = outcome instanceof StoreNoResponseError;
       const wait = backoffMs(attempts, retryAfterMs(outcome), random());
-      const again =
+      const willRetry =
         attempts < storeRequest.retry.attempts &&
         isRetriable(noResponse ? 'noResponse' : outcome.status, storeRequest.retry) &&
         canWait(wait, call.deadline - clock.now());
-      if (again) await clock.sleep(wait);
+      if (willRetry) await clock.sleep(wait);
       else if (noResponse) throw outcome;
       else return outcome;
     }

@@ -8,11 +8,11 @@ import type { StoredStoreId, StoreIdsTable } from '../state/storeIds.ts';
 import type { UserKey } from '../store/authorize.ts';
 import { type Renewals, storeIdExpired, unknownUser } from './renew.ts';
 
-/** User Store ID keys that are fit to be sent: due and expired ones are renewed first. */
+/** User Store ID keys that can be sent: due and expired ones are renewed first. */
 export interface Keyring {
   /** @throws Problem unknown_user, store_id_expired, unavailable, or why an expired key could not be renewed */
   forUser(call: CallContext, userId: string, account: string, kind: KeyKind): Promise<UserKey>;
-  /** One of each account that has a key of this kind. @throws Problem as `forUser` */
+  /** One key for each account that has one of this kind. @throws Problem as `forUser` */
   forAllAccounts(call: CallContext, userId: string, kind: KeyKind): Promise<UserKey[]>;
   /** A key that came with the request: checked, never stored or renewed. @throws Problem invalid_store_id, wrong_client, store_id_expired */
   fromRequest(key: string, kind: KeyKind): UserKey;
@@ -27,7 +27,7 @@ export interface KeyringParts {
 }
 
 const accountsAtOnce = 4;
-/** The most time of a request that the renewal of a key may take which is still good. */
+/** How long a request waits for the renewal of a key that has not expired yet. */
 const earlyRenewalMs = 5000;
 
 export function createKeyring(parts: KeyringParts): Keyring {
@@ -85,7 +85,7 @@ async function resolveKey(parts: KeyringParts, call: CallContext, row: StoredSto
   return key;
 }
 
-/** After a rotation of the encryption secret: its old version is no longer needed once every row has been read. Never fails. */
+/** After a rotation, encrypts a key with the new secret: the old one is no longer needed once every row has been read. Never fails. */
 async function reencrypt(
   { cipher, table }: KeyringParts,
   call: CallContext,
@@ -100,7 +100,7 @@ async function reencrypt(
   }
 }
 
-/** The successor of a key that the Store refused: what is stored by now, or what a renewal brings. @throws Problem */
+/** The successor of a key that the Store refused: the stored key, if it has changed, or a renewed one. @throws Problem */
 async function replaceKey(
   { cipher, table, renewals }: KeyringParts,
   call: CallContext,

@@ -44,10 +44,10 @@ export function createStoreIds(parts: StoreIdsParts): StoreIds {
       const candidates = decodeKeys(parts, userId, body);
       const stored = await rowsOfAccount(table, userId, account);
       const rows = await newRows(parts, call, userId, account, candidates, stored);
-      const { kept, written } = await writeRows(parts, userId, account, rows, stored);
+      const { unchanged, written } = await writeRows(parts, userId, account, rows, stored);
       const kinds = written.map(({ kind }) => kind);
       if (kinds.length > 0) await onKeysRegistered(call, userId, account, kinds);
-      return { userId, account, ...infoByKind([...kept, ...written], clock.now()) };
+      return { userId, account, ...infoByKind([...unchanged, ...written], clock.now()) };
     },
 
     async list(userId) {
@@ -122,16 +122,16 @@ function writeRows(
   account: string,
   rows: StoreIdRow[],
   stored: StoredStoreId[],
-): Promise<{ kept: StoredStoreId[]; written: StoreIdRow[] }> {
+): Promise<{ unchanged: StoredStoreId[]; written: StoreIdRow[] }> {
   return updateWithRetry(
     stored,
     () => rowsOfAccount(table, userId, account),
     async (current) => {
       const written = rows.filter((row) => replaces(row, ofKind(current, row.kind)));
-      const kept = current.filter((row) => !written.some(({ kind }) => kind === row.kind));
-      if (written.length === 0) return { kept, written };
-      const conflict = (await table.put(written.map((row) => inPlaceOf(row, current)))) === 'conflict';
-      return conflict ? 'conflict' : { kept, written };
+      const unchanged = current.filter((row) => !written.some(({ kind }) => kind === row.kind));
+      if (written.length === 0) return { unchanged, written };
+      const conflict = (await table.put(written.map((row) => withEtagOf(row, current)))) === 'conflict';
+      return conflict ? 'conflict' : { unchanged, written };
     },
     {
       rounds: writeRounds,
@@ -145,7 +145,7 @@ async function rowsOfAccount(table: StoreIdsTable, userId: string, account: stri
   return (await table.ofUser(userId)).filter((row) => row.account === account);
 }
 
-/** Whether a key takes the place of the stored one: never an older one of a newer, unless that can no longer be renewed. */
+/** Whether a key replaces the stored one. An older key never replaces a newer one, unless the newer can no longer be renewed. */
 export function replaces(
   candidate: StoreIdClaims,
   stored: (StoreIdClaims & { unrenewable: boolean }) | undefined,
@@ -157,7 +157,7 @@ function ofKind(rows: StoredStoreId[], kind: KeyKind): StoredStoreId | undefined
   return rows.find((row) => row.kind === kind);
 }
 
-function inPlaceOf(row: StoreIdRow, stored: StoredStoreId[]): StoreIdRow & { etag?: string } {
+function withEtagOf(row: StoreIdRow, stored: StoredStoreId[]): StoreIdRow & { etag?: string } {
   const replaced = ofKind(stored, row.kind);
   return replaced ? { ...row, etag: replaced.etag } : row;
 }

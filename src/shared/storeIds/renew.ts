@@ -60,7 +60,7 @@ async function askForSuccessor(parts: RenewalParts, call: CallContext, owner: Ke
   }
 }
 
-/** With a new service token if the Store refuses the present one. @throws Problem */
+/** Asks again with a new service token if the Store refuses the current one. @throws Problem */
 async function askStore({ entra, keys }: RenewalParts, call: CallContext, kind: KeyKind, key: string): Promise<string> {
   const { token } = await entra.token('service', call.log);
   try {
@@ -99,7 +99,7 @@ async function renewRow(parts: RenewalParts, call: CallContext, seen: StoredStor
   return renewal;
 }
 
-/** A row that another writer has changed meanwhile stays, unless it still holds the same key. */
+/** A row that another writer has changed meanwhile stays, unless it still has the same key. */
 function replaceRow(
   table: StoreIdsTable,
   replaced: StoredStoreId,
@@ -125,7 +125,7 @@ function renewalByAnother(row: StoredStoreId, key: string, now: number): Renewal
   return { outcome: 'renewed', key, claims: { issuedAt: row.issuedAt, expiresAt: row.expiresAt } };
 }
 
-/** Not by its ciphertext: that changes with each encryption of the same key. */
+/** Does not compare the ciphertext: it changes with each encryption of the same key. */
 function isSameKey(a: StoreIdRow, b: StoreIdRow): boolean {
   return a.issuedAt === b.issuedAt && a.expiresAt === b.expiresAt && a.unrenewable === b.unrenewable;
 }

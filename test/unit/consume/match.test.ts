@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { linesOf, lineToClaim } from '../../../src/shared/consume/match.ts';
 
-test('a line to claim: the own one of an earlier attempt, else the first that is not claimed whole', () => {
+test('a line to claim: the one that this consume claimed before, else the first that is not fully claimed', () => {
   const line = (lineItemId: string, quantity: number) => ({ orderId: 'o', lineItemId, quantity, purchasedAt: '' });
   const claim = (trackingId: string, quantity = 1) => ({
     userId: 'u',

@@ -8,7 +8,7 @@ const one = (over: Partial<Entitlement> = {}): Entitlement => ({
   ...over,
 });
 
-test('what the Store leaves out gets a default, and unknown words are kept', () => {
+test('what the Store leaves out gets a default, and unknown values are kept', () => {
   const item = {
     id: 'i',
     productId: 'P',

@@ -5,7 +5,7 @@ import type { FulfilmentRecord, StoredFulfilment } from '../../../src/shared/sta
 
 type Stored = StoredFulfilment<string, string>;
 
-/** A table of one record. `beforeWrite` stands for another writer; an answer that is lost looks like a conflict to the SDK. */
+/** A table of one record. `beforeWrite` is what another writer does. A lost answer becomes a conflict, since the SDK repeats the write. */
 function tableOf(
   record: FulfilmentRecord<string, string>,
   beforeWrite: (stored: Stored) => Stored,
@@ -30,13 +30,13 @@ function tableOf(
 const record = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
 const complete = { type: 'complete', now: 1, result: 'r', byCreator: true } as const;
 
-test('one\u2019s own write is recognised when its answer was lost: it is the outcome, and not written again', async () => {
+test('one\u2019s own write is recognised when its answer was lost: it is not written again', async () => {
   const table = tableOf(record, (stored) => stored, true);
   expect(await applyTransition(table, table.stored(), complete)).toMatchObject({ state: 'completed', result: 'r' });
   expect(table.writes()).toBe(1);
 });
 
-test('from where another writer leaves the record, or not at all if the event no longer applies', async () => {
+test('after a conflict the event is applied to what the other writer wrote, or not at all if it no longer applies', async () => {
   const reported = transition<string, string>(record, { type: 'reportPending', leaseId: null }) ?? record;
   const changed = tableOf(record, () => ({ ...reported, etag: 'other' }));
   expect(await applyTransition(changed, changed.stored(), complete)).toMatchObject({ eventPending: true });

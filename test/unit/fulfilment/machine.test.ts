@@ -7,7 +7,7 @@ import {
   transition,
 } from '../../../src/shared/fulfilment/machine.ts';
 import type { FulfilmentRecord } from '../../../src/shared/state/fulfilments.ts';
-import { randomCourses } from '../../support/thorough.ts';
+import { randomSequences } from '../../support/thorough.ts';
 
 const minute = 60_000;
 const rejection = {
@@ -41,8 +41,8 @@ const anyEvent: fc.Arbitrary<RecordEvent<string>> = fc.oneof(
   fc.record({ type: fc.constant('makeDue' as const), now: fc.nat(10 * minute) }),
 );
 
-/** Every record along a random course of events. */
-function course(events: RecordEvent<string>[]): FulfilmentRecord<string, string>[] {
+/** The record after each event that applies to it. */
+function recordsAfter(events: RecordEvent<string>[]): FulfilmentRecord<string, string>[] {
   const records = [createRecord<string, string>('u', 'id', 'request', 'creator', 0)];
   for (const event of events) {
     const after = transition<string, string>(records.at(-1) as FulfilmentRecord<string, string>, event);
@@ -53,23 +53,15 @@ function course(events: RecordEvent<string>[]): FulfilmentRecord<string, string>
 
 const settledStates = ['completed', 'rejected'];
 
-test('in whatever order events come: settled is for good, what is pending is due, and a pending event too', () => {
+test('in any order of events: a settled record stays settled, and what is pending, a record or an event, is due', () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
-      const records = course(events);
-      for (const [at, record] of records.entries()) {
-        const after = records.slice(at);
+      const records = recordsAfter(events);
+      for (const [index, record] of records.entries()) {
+        const after = records.slice(index);
         if (record.state !== 'pending') {
-          expect(
-            after.every(({ state, result, rejection: why, settledAt }) => {
-              return (
-                state === record.state &&
-                result === record.result &&
-                why === record.rejection &&
-                settledAt === record.settledAt
-              );
-            }),
-          ).toBe(true);
+          const { state, result, rejection: why, settledAt } = record;
+          for (const later of after) expect(later).toMatchObject({ state, result, rejection: why, settledAt });
         }
         expect(record.dueAt !== null).toBe(record.state === 'pending' || record.eventPending);
         if (record.eventPending) expect(settledStates).toContain(record.state);
@@ -78,11 +70,11 @@ test('in whatever order events come: settled is for good, what is pending is due
         if (record.pendingReported) expect(after.map(({ state }) => state)).not.toContain('void');
       }
     }),
-    { numRuns: randomCourses },
+    { numRuns: randomSequences },
   );
 });
 
-test('a caller who was answered "pending", or cut off, gets an event; one who got the outcome does not', () => {
+test('an outcome has an event if a caller was answered "pending" or another than the creator wrote it', () => {
   const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
   const complete = (record: typeof created, byCreator: boolean) =>
     transition(record, { type: 'complete', now: 1, result: 'r', byCreator });
@@ -120,7 +112,7 @@ test('answering "pending" because another has the lease does not end that lease'
   ).toBeNull();
 });
 
-test('an outcome that was written while the caller was answered "pending" gets its event after all, once', () => {
+test('an outcome whose caller was answered "pending" all the same gets its event later, once', () => {
   const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
   const settled = transition(created, { type: 'complete', now: 1, result: 'r', byCreator: true });
   const required = settled && transition<string, string>(settled, { type: 'requireEvent', now: 2 });
@@ -146,7 +138,7 @@ test('a pending event is due within a minute, however long the pauses have becom
   expect(transition(record, { type: 'complete', now, result: 'r', byCreator: false })?.dueAt).toBe(now + minute);
 });
 
-test('pauses grow to 5, 15 and 60 minutes, and a tick that ends one does not miss it', () => {
+test('pauses grow to 5, 15 and 60 minutes, and each ends before its tick', () => {
   expect([0, 1, 2, 3, 4, 100].map((made) => Math.ceil(pauseAfterAttempts(made) / minute))).toEqual([
     1, 5, 15, 60, 60, 60,
   ]);
@@ -163,7 +155,7 @@ test('a record is voided only while no caller was answered "pending" and no othe
     expect(record && transition<string, string>(record, { type: 'void' })).toBeNull();
 });
 
-test('a pending record is made due at once and its pauses begin anew; one that is due already, or settled, stays as it is', () => {
+test('a pending record is made due at once and its pauses start again; one that is due already, or settled, stays as it is', () => {
   const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
   const attempted = transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l', by: 'recovery' });
   const due = attempted && transition<string, string>(attempted, { type: 'makeDue', now: minute + 1 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { once, onceAsync } from '../../../src/shared/lib/once.ts';
 
-test('a value is made once, undefined too; a failure is not kept', () => {
+test('a value is made once, undefined too; a failure is not remembered', () => {
   let calls = 0;
   const make = once(() => {
     calls += 1;

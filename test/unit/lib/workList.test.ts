@@ -56,7 +56,7 @@ test('every item once, one at a time of each user in the order of its due times,
         expect(busy.has(one.userId)).toBe(false);
         busy.add(one.userId);
         expect(busy.size).toBeLessThanOrEqual(width);
-        for (let left = turns.get(one.key) ?? 0; left > 0; left -= 1) await turn();
+        for (let waits = turns.get(one.key) ?? 0; waits > 0; waits -= 1) await turn();
         busy.delete(one.userId);
         done.push(one);
         return one.dueAt % 2 === 0;
@@ -83,7 +83,7 @@ test('what is due longest goes first, across all shards and pages', async () => 
   expect(order).toHaveLength(60);
 });
 
-test('a user whose items are slow holds up nobody else', async () => {
+test('slow items of one user do not delay other users', async () => {
   const slow = Array.from({ length: 50 }, (_, n) => item(0, 'slow', n, n));
   const others = Array.from({ length: 50 }, (_, n) => item(n % 2, `u${n}`, 100 + n));
   let release: () => void = () => undefined;
@@ -102,7 +102,7 @@ test('a user whose items are slow holds up nobody else', async () => {
   expect(await run).toEqual({ processed: 100, skipped: 0, remaining: false });
 });
 
-test('no item is begun after the time, and the list is not read on', async () => {
+test('no item is started after the time, and the list is not read further', async () => {
   const clock = testClock();
   const items = Array.from({ length: 30 }, (_, n) => item(0, n < 10 ? 'same' : `u${n}`, n, n));
   const list = listOf(items, 1, 5);
@@ -114,7 +114,7 @@ test('no item is begun after the time, and the list is not read on', async () =>
   expect(list.pages).toBeLessThan(6);
 });
 
-test('items that wait for another of their user are not begun after the time either', async () => {
+test('items that wait for another of their user are not started after the time either', async () => {
   const clock = testClock();
   const list = listOf(
     Array.from({ length: 10 }, (_, n) => item(0, 'same', n, n)),
@@ -130,7 +130,7 @@ test('items that wait for another of their user are not begun after the time eit
   expect(count).toEqual({ processed: 1, skipped: 0, remaining: true });
 });
 
-test('an empty list, and one that ends just in time, leave nothing', async () => {
+test('an empty list, and one that ends just in time, have nothing remaining', async () => {
   const clock = testClock();
   const ended = { clock, until: clock.now(), width: 2 };
   expect(await processWorkList(listOf([], 3, 5), ended, async () => true)).toEqual({
@@ -146,7 +146,7 @@ test('an empty list, and one that ends just in time, leave nothing', async () =>
   expect(count).toEqual({ processed: 1, skipped: 0, remaining: false });
 });
 
-test('a page that cannot be read ends the run once the items at work are done', async () => {
+test('a page that cannot be read ends the run once the items that have started are done', async () => {
   const list = listOf([item(0, 'a', 1), item(0, 'b', 2), item(0, 'c', 3)], 1, 2);
   const { readPage } = list;
   list.readPage = async (shard, afterKey) => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { updateWithRetry } from '../../../src/shared/state/updateWithRetry.ts';
 import { testClock } from '../../support/call.ts';
 
-/** A counter under a version, which others change between read and write so many times. */
+/** A counter with a version, which others change between read and write so many times. */
 function contendedCounter(conflicts: number) {
   const stored = { value: 0, version: 1 };
   let writes = 0;
@@ -25,7 +25,7 @@ function contendedCounter(conflicts: number) {
   return { stored, read, increment, counts: () => ({ reads, writes }) };
 }
 
-test('a write starts again from what others left', async () => {
+test('after a conflict a write starts again from what others wrote', async () => {
   const { stored, read, increment, counts } = contendedCounter(3);
   expect(await updateWithRetry({ ...stored }, read, increment, { rounds: 4, contended: 'busy' })).toBe(31);
   expect(counts()).toEqual({ reads: 3, writes: 4 });

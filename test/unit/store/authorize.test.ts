@@ -81,7 +81,7 @@ test('a refused identity: a new service token, then a new key, then the refusal 
   ]);
 });
 
-test('a refusal is that of its own operation alone', async () => {
+test('a refusal belongs to its own operation alone', async () => {
   const { asUser } = asking(answer(404, refusal('NotFound')));
   const fault = await asUser().catch((error: unknown) => error);
   expect(fault).toMatchObject({ code: 'store_rejected', details: { store: { status: 404, code: 'NotFound' } } });
@@ -90,7 +90,7 @@ test('a refusal is that of its own operation alone', async () => {
   expect(refusalOf(new Error('no refusal'), 'op')).toBeUndefined();
 });
 
-test('an answer that is not as documented is none: what was asked may have happened; the log names the field', async () => {
+test('an answer that is not as documented counts as none: what was asked may have happened; the log names the field', async () => {
   const { asUser, call } = asking(answer(200, { value: 'one' }));
   await expect(asUser()).rejects.toBeInstanceOf(StoreNoResponseError);
   expect(call.lines.join()).toMatch(/store\.unexpectedAnswer.*value/);

@@ -21,13 +21,13 @@ test('however the items are spread over pages, all of them come in order', async
   });
   await fc.assert(
     fc.asyncProperty(anyPages, fc.constantFrom('', null, undefined), async (lists, noToken) => {
-      const pages = lists.map((items, at) => ({
+      const pages = lists.map((items, index) => ({
         items,
-        continuationToken: at + 1 < lists.length ? String(at + 1) : noToken,
+        continuationToken: index + 1 < lists.length ? String(index + 1) : noToken,
       }));
       const { read, tokens } = reading(pages);
       expect(await read).toEqual(lists.flatMap((items) => items ?? []));
-      expect(tokens).toEqual([undefined, ...Array.from({ length: lists.length - 1 }, (_, at) => String(at + 1))]);
+      expect(tokens).toEqual([undefined, ...Array.from({ length: lists.length - 1 }, (_, index) => String(index + 1))]);
     }),
   );
 });
@@ -39,7 +39,7 @@ test('a list that does not end is an error: a token that repeats, or a page too 
   ]);
   await expect(circle.read).rejects.toMatchObject({ code: 'store_unavailable' });
   expect(circle.tokens).toHaveLength(2);
-  const endless = reading(Array.from({ length: 100 }, (_, at) => ({ continuationToken: String(at + 1) })));
+  const endless = reading(Array.from({ length: 100 }, (_, index) => ({ continuationToken: String(index + 1) })));
   await expect(endless.read).rejects.toMatchObject({ code: 'store_unavailable' });
   expect(endless.tokens).toHaveLength(pageLimit);
 });

@@ -31,7 +31,7 @@ async function sending(replies: Reply[], options: Options = {}) {
   return { server, clock, call, outcome: () => send(call, request) };
 }
 
-test('what is sent', async () => {
+test('a request: method, path, headers and body', async () => {
   const { server, outcome } = await sending([json(200, { ok: true })]);
   expect(await outcome()).toMatchObject({ status: 200, body: { ok: true } });
   const { method, path, headers, body } = server.received[0] ?? expect.fail('nothing received');
@@ -39,7 +39,7 @@ test('what is sent', async () => {
   expect(headers).toMatchObject({ authorization: 'Bearer t', 'content-type': 'application/json' });
 });
 
-test('500 thrice, then 200', async () => {
+test('500 three times, then 200', async () => {
   const { clock, outcome } = await sending([json(500, {}), json(503, {}), json(500, {}), json(200, {})]);
   expect((await outcome()).status).toBe(200);
   expect(clock.slept).toEqual([200, 400, 800]);
@@ -57,7 +57,7 @@ test('an operation that does not declare a retry is sent once', async () => {
   await expect(silent.outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
 });
 
-test('a short Retry-After is waited out, a long one handed on', async () => {
+test('a short Retry-After is waited out, a long one is returned', async () => {
   const short = await sending([json(429, {}, { 'retry-after': '1' }), json(200, {})]);
   expect((await short.outcome()).status).toBe(200);
   expect(short.clock.slept).toEqual([1000]);
@@ -112,7 +112,7 @@ test('a redirect is not followed', async () => {
   expect(elsewhere.received).toEqual([]);
 });
 
-test('what the Store said is kept, and no secret in it', async () => {
+test('what the Store said is returned and logged, without secrets', async () => {
   const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2ln';
   const body = {
     code: 'Unauthorized',
@@ -121,7 +121,11 @@ test('what the Store said is kept, and no secret in it', async () => {
   const headers = { 'MS-CorrelationId': 'c1', 'MS-CV': 'v1' };
   const { outcome, call } = await sending([json(401, body, headers)]);
   expect((await outcome()).error).toEqual({
-    ...{ status: 401, code: 'AuthenticationTokenInvalid', message: 'no: [redacted]', correlationId: 'c1', cv: 'v1' },
+    status: 401,
+    code: 'AuthenticationTokenInvalid',
+    message: 'no: [redacted]',
+    correlationId: 'c1',
+    cv: 'v1',
   });
   expect(call.lines.join()).toContain('"cv":"v1"');
   expect(call.lines.join()).not.toContain(secret);
@@ -144,7 +148,7 @@ test.each([
   expect(problemFromResponse(await outcome()).code).toBe(code);
 });
 
-test('the ladder is pure: pauses double with jitter, the longer of both pauses counts', () => {
+test('pauses double with jitter, and a longer Retry-After replaces them', () => {
   expect([1, 2, 3].map((attempt) => backoffMs(attempt, null, 0))).toEqual([100, 200, 400]);
   expect(backoffMs(1, null, 0.999)).toBeLessThan(300);
   expect(backoffMs(1, 5000, 0)).toBe(5000);

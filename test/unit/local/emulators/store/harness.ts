@@ -21,7 +21,7 @@ const verifyBearer = (token: string) => {
 };
 
 /** Moves the clock of the emulator. */
-export function applyTransition(ms: number): void {
+export function advanceClock(ms: number): void {
   now += ms;
 }
 

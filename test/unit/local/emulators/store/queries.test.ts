@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { applyTransition, b2b, bearer, consume, inner, keys, post, query, renew, store, useStore } from './harness.ts';
+import { advanceClock, b2b, bearer, consume, inner, keys, post, query, renew, store, useStore } from './harness.ts';
 
 useStore();
 
@@ -61,7 +61,7 @@ describe('identities', () => {
       status: 200,
       body: { newQuantity: 0 },
     });
-    applyTransition(9 * 3600 * 1000);
+    advanceClock(9 * 3600 * 1000);
     const late = await consume({ ...body, beneficiary: undefined }, x);
     expect(late.status).toBe(401);
     expect(late.headers['www-authenticate']).toContain('token_expired');
@@ -73,13 +73,13 @@ describe('identities', () => {
   it('limits the rate of a user', async () => {
     store.control.putSettings({ rateLimit: { operations: 2, seconds: 10 } });
     await query(['P']);
-    applyTransition(4000);
+    advanceClock(4000);
     await query(['P']);
     const limited = await query(['P']);
     expect(limited).toMatchObject({ status: 429, headers: { 'retry-after': '6' } });
     expect(limited.text).toContain('The rate limit of 2 operations in 10 seconds has been exceeded for aspect');
     expect((await query(['P'], {}, keys({ user: 'v' }).collectionsId)).status).toBe(200);
-    applyTransition(6000);
+    advanceClock(6000);
     expect((await query(['P'])).status).toBe(200);
   });
 });
