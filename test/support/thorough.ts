@@ -2,7 +2,7 @@
 const thorough = process.env.THOROUGH === '1';
 
 /** For each operation. */
-export const randomRequests = thorough ? 10_000 : 1000;
+export const randomRequests = thorough ? 10_000 : 500;
 
 /** For each of 8 writers. */
 export const eventsOfWriter = thorough ? 1250 : 125;
