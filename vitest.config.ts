@@ -11,6 +11,8 @@ export default defineConfig({
     // Many tests wait: with one worker for each of two cores, both would often be idle.
     maxWorkers: Math.max(4, availableParallelism()),
     sequence: { sequencer: LongestFirst },
+    // What is waited for comes; on a busy machine later than the default of a second.
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       // They share their modules, which take longer to load than most of these tests to run.
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, ...common } },

@@ -2,18 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { azureAudiences, type RunningEntra, startEntra, storeAudiences } from './emulators/entra.ts';
 import { type RunningKeyVault, startKeyVault } from './emulators/keyVault.ts';
+import type { Emulators } from './emulators/running.ts';
 import { type RunningStore, startStore } from './emulators/store/server.ts';
 import { startPart } from './part.ts';
 import type { Ports } from './ports.ts';
 import type { StackState } from './stackState.ts';
 import type { Teardown } from './teardown.ts';
 import type { LocalTls } from './tls.ts';
-
-export interface Emulators {
-  entra: RunningEntra;
-  keyVault: RunningKeyVault;
-  store: RunningStore;
-}
 
 interface EmulatorContext {
   state: StackState;

@@ -23,6 +23,8 @@ export interface SavedStack {
 }
 
 const file = 'stack.json';
+/** Grows when the functions can no longer read the tables of an earlier build. */
+const format = 2;
 
 export function newIdentities(): Identities {
   const app = () => ({ clientId: randomUUID(), secret: randomBytes(24).toString('base64url') });
@@ -32,20 +34,22 @@ export function newIdentities(): Identities {
 
 /** The state that is saved in a folder; undefined if there is none. */
 export function loadStack(folder: string): SavedStack | undefined {
+  const hint = 'Delete the folder to start with an empty one.';
+  let saved: SavedStack & { format?: number };
   try {
-    return JSON.parse(readFileSync(join(folder, file), 'utf8'));
+    saved = JSON.parse(readFileSync(join(folder, file), 'utf8'));
   } catch (fault) {
     if ((fault as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Error(`The saved state in ${folder} cannot be read. Delete the folder to start with an empty one.`, {
-      cause: fault,
-    });
+    throw new Error(`The saved state in ${folder} cannot be read. ${hint}`, { cause: fault });
   }
+  if (saved.format !== format) throw new Error(`The saved state in ${folder} is of another version. ${hint}`);
+  return saved;
 }
 
 /** Replaces the saved state as a whole. Only this user can read it. */
 export function saveStack(folder: string, saved: SavedStack): void {
   mkdirSync(folder, { recursive: true });
   const next = join(folder, `${file}.next`);
-  writeFileSync(next, JSON.stringify(saved), { mode: 0o600 });
+  writeFileSync(next, JSON.stringify({ ...saved, format }), { mode: 0o600 });
   renameSync(next, join(folder, file));
 }

@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { type RunningAzurite, startAzurite } from './azurite.ts';
-import { type Emulators, startEmulators } from './emulatorParts.ts';
+import { startEmulators } from './emulatorParts.ts';
 import type { RunningEntra } from './emulators/entra.ts';
 import type { RunningKeyVault } from './emulators/keyVault.ts';
+import type { Emulators } from './emulators/running.ts';
 import type { RunningStore } from './emulators/store/server.ts';
 import { type HostProcess, startHostProcess } from './hostProcess.ts';
 import { startPart } from './part.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Emulators } from './emulatorParts.ts';
+import type { Emulators } from './emulators/running.ts';
 import { type Identities, loadStack, newIdentities, type SavedStack, saveStack } from './savedState.ts';
 import type { Teardown } from './teardown.ts';
 import type { LocalTls } from './tls.ts';

@@ -123,5 +123,8 @@ test('tables that do not answer are unavailable; the Store is not asked', async 
   expectProblem(await api('GET', storeIdsPath('u14')), 503, 'unavailable');
   expectProblem(await api('DELETE', storeIdsPath('u14')), 503, 'unavailable');
   expectProblem(await api('PUT', storeIdsPath('u14'), keysOf('u14')), 503, 'unavailable');
+  // A key is judged before the state is read.
+  const foreign = keysOf('u14', { clientId: 'foreign' });
+  expectProblem(await api('PUT', storeIdsPath('u14'), foreign), 422, 'wrong_client');
   expect(asked('publisherQuery')).toBe(0);
 });

@@ -45,6 +45,15 @@ test('a port in use is named with its part, and nothing is left running', async 
   }
 });
 
+test('a connection string that only the tables\u2019 client refuses stops the start too', async () => {
+  const settings = {
+    FUNCTIONS_APP_DIR: join(process.cwd(), 'dist', 'units', 'events-ack'),
+    FUNCTIONS_PORT: '0',
+    TABLES_CONNECTION_STRING: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zm9v',
+  };
+  await expect(startHostProcess(settings)).rejects.toThrow('unreadable: TABLES_CONNECTION_STRING (');
+});
+
 test('missing settings stop the start with one line that names them', async () => {
   const settings = { FUNCTIONS_APP_DIR: process.cwd(), FUNCTIONS_PORT: '0', STORE_SANDBOX: 'not one' };
   const fault = await startHostProcess(settings).catch((error: Error) => error.message);
@@ -132,8 +141,10 @@ test('Ctrl-C ends the demo with all of its processes', async () => {
   expect(children.filter(alive)).toEqual([]);
 });
 
-test('state that cannot be read is reported in one line', async () => {
+test('state that cannot be read, or is of an earlier build, is reported in one line', async () => {
   const stateDir = temporaryFolder();
   writeFileSync(join(stateDir, 'stack.json'), '{');
   await expect(startStack({ stateDir })).rejects.toThrow(/cannot be read. Delete the folder/);
+  writeFileSync(join(stateDir, 'stack.json'), '{"identities":{}}');
+  await expect(startStack({ stateDir })).rejects.toThrow(/is of another version. Delete the folder/);
 });

@@ -150,6 +150,26 @@ test('registered keys make pending records of that account due; the next run of 
   expect((await table.get('u', 'woken'))?.state).toBe('completed');
 });
 
+test('a record that cannot be read holds up no other when keys are registered', async () => {
+  const { clock, store, table, submit, recover, call } = engineOf();
+  store.answer = unknown;
+  const ids = Array.from({ length: 30 }, (_, index) => `many-${index}`);
+  await inParallel(ids, 8, (id) => submit(id));
+  const broken = {
+    ...table,
+    get: (userId: string, id: string) =>
+      id === 'many-3' ? Promise.reject(new Problem('unavailable', 'away')) : table.get(userId, id),
+  };
+  const by = call();
+  await createOnKeysRegistered({ consumes: broken, grants: noGrants() }, clock)(by, 'u', 'default', ['collections']);
+  const due = await Promise.all(ids.map(async (id) => (await table.get('u', id))?.dueAt));
+  expect(ids.filter((_, index) => due[index] !== clock.now())).toEqual(['many-3']);
+  expect(by.lines.filter((line) => line.includes('notMadeDue'))).toHaveLength(1);
+  store.answer = done;
+  clock.advance(61_000);
+  expect(await recover()).toEqual(counts(ids.length, 0));
+});
+
 test('keys that are registered again and again do not make the pauses longer', async () => {
   const { clock, store, table, submit, recover, call } = engineOf();
   store.answer = unknown;

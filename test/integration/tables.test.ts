@@ -28,6 +28,15 @@ async function written(id: string, userId?: string) {
   return stored === 'conflict' ? expect.fail('a conflict') : stored;
 }
 
+test.each([
+  'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=Zm9v',
+  'TableEndpoint=https://x/;SharedAccessSignature=sv=1',
+])('a connection string that the client refuses is named before anything is sent: %s', (connectionString) => {
+  expect(() => createTableOpener({ connectionString }, { getToken: async () => null })).toThrow(
+    /unreadable: TABLES_CONNECTION_STRING \([^;=]*\)$/,
+  );
+});
+
 test('a deleted table is unavailable, not empty; the next request creates it again', async () => {
   const table = openTable('Gone');
   const client = TableClient.fromConnectionString(azurite.connectionString, 'Gone', { allowInsecureConnection: true });

@@ -29,17 +29,24 @@ interface Import {
   to: string;
 }
 
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => file.endsWith('.ts'));
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => file.endsWith('.ts'));
+}
 
-const imports: Import[] = files.flatMap((from) => {
-  const text = readFileSync(join(root, from), 'utf8');
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, path = '']) => ({
-    from,
-    to: relative(root, join(root, dirname(from), path)).replaceAll('\\', '/'),
-  }));
-});
+function importsOf(folder: string): Import[] {
+  return filesOf(folder).flatMap((from) => {
+    const text = readFileSync(join(folder, from), 'utf8');
+    return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, path = '']) => ({
+      from,
+      to: relative(folder, join(folder, dirname(from), path)).replaceAll('\\', '/'),
+    }));
+  });
+}
+
+const files = filesOf(root);
+const imports = importsOf(root);
 
 function moduleOf(file: string): string | undefined {
   return layers.flat().find((module) => file === module || file.startsWith(`${module}/`));
@@ -78,6 +85,7 @@ function inCircles(all: Import[]): Import[] {
 
 test('no circle of files, and none of modules', () => {
   expect(inCircles(imports)).toEqual([]);
+  expect(inCircles(importsOf('local'))).toEqual([]);
   const betweenModules = imports
     .map(({ from, to }) => ({ from: moduleOf(from) ?? '', to: moduleOf(to) ?? '' }))
     .filter(({ from, to }) => from !== to);

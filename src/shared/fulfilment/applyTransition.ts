@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FulfilmentRecord, FulfilmentsTable, StoredFulfilment } from '../state/fulfilments.ts';
-import { type UpdateOptions, updateWithRetry } from '../state/updateWithRetry.ts';
+import { updateWithRetry } from '../state/updateWithRetry.ts';
 import { type RecordEvent, transition } from './machine.ts';
 
-export const recordUpdate: UpdateOptions = { rounds: 8, contended: 'Others keep changing this record.' };
+export const recordUpdate = { rounds: 8, contended: 'Others keep changing this record.' };
 
 /**
  * Applies an event to a record and writes it; starts again if another writer has changed the record. Null: the event no longer applies.
@@ -20,14 +20,15 @@ export function applyTransition<Request, Result>(
     () => table.get(stored.userId, stored.id),
     async (current) => {
       if (!current) return null;
-      // The SDK repeats a write whose answer was lost: the conflict may be with this process's own write.
-      if (written && isSameRecord(current, written)) return current;
       const after = transition<Request, Result>(current, event);
       if (!after) return null;
       written = after;
       return table.write(after, current);
     },
-    recordUpdate,
+    {
+      ...recordUpdate,
+      resultAfterConflict: (current) => (current && written && isSameRecord(current, written) ? current : undefined),
+    },
   );
 }
 

@@ -25,27 +25,37 @@ export function createOnKeysRegistered(
   return async (call, userId, account, kinds) => {
     const until = Math.min(call.deadline, clock.now() + budgetMs);
     const waiting = new Set(kinds.flatMap((kind) => [...waitingFor[kind]]));
-    try {
-      await Promise.all([...waiting].map((name) => makeDue(tables[name], clock, userId, account, until)));
-    } catch (fault) {
-      call.log('error', 'keysRegistered.notMadeDue', faultFields(fault));
-    }
+    await Promise.all([...waiting].map((name) => makeDue(tables[name], clock, call, userId, account, until)));
   };
 }
 
-/** @throws Problem unavailable */
+/** Never fails. One record that cannot be written holds up no other. */
 async function makeDue(
   table: WaitingTable,
   clock: Clock,
+  call: CallContext,
   userId: string,
   account: string,
   until: number,
 ): Promise<void> {
   const now = clock.now();
-  const later = (await table.dueForUser(userId)).filter(({ kind, dueAt }) => kind === 'attempt' && dueAt > now);
+  const logFault = (id: string | null) => (fault: unknown) =>
+    call.log('error', 'keysRegistered.notMadeDue', { id, ...faultFields(fault) });
+  const entries = await table.dueForUser(userId).catch(logFault(null));
+  const later = (entries ?? []).filter(({ kind, dueAt }) => kind === 'attempt' && dueAt > now);
   await inParallel(later, recordsAtOnce, async ({ id }) => {
-    if (clock.now() >= until) return;
-    const stored = await table.get(userId, id);
-    if (stored?.request.account === account) await applyTransition(table, stored, { type: 'makeDue', now });
+    if (clock.now() < until) await makeRecordDue(table, userId, id, account, now).catch(logFault(id));
   });
+}
+
+/** @throws Problem unavailable */
+async function makeRecordDue(
+  table: WaitingTable,
+  userId: string,
+  id: string,
+  account: string,
+  now: number,
+): Promise<void> {
+  const stored = await table.get(userId, id);
+  if (stored?.request.account === account) await applyTransition(table, stored, { type: 'makeDue', now });
 }

@@ -46,10 +46,6 @@ export function createSubmit<Request, Result, Identity>(
       undefined,
       () => table.get(userId, id),
       async (found) => {
-        // The conflict was with this request's own write, whose answer was lost.
-        if (found && found.creator === creation?.record.creator) {
-          return answerInTime(parts, call, found, answerCreator(parts, call, found, creation.identity));
-        }
         if (found && found.state !== 'void') {
           const repeated = answerRepeat(parts, submission, found);
           return (await answerInTime(parts, call, found, repeated)) ?? 'conflict';
@@ -64,7 +60,13 @@ export function createSubmit<Request, Result, Identity>(
         if (written === 'conflict') return written;
         return answerInTime(parts, call, written, answerCreator(parts, call, written, identity));
       },
-      recordUpdate,
+      {
+        ...recordUpdate,
+        resultAfterConflict: (found) =>
+          creation && found?.creator === creation.record.creator
+            ? answerInTime(parts, call, found, answerCreator(parts, call, found, creation.identity))
+            : undefined,
+      },
     );
   };
 }

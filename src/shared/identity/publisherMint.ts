@@ -1,7 +1,7 @@
 import type { AccessToken } from '@azure/identity';
 import type { Settings } from '../config.ts';
 import type { Log } from '../lib/log.ts';
-import { once } from '../lib/once.ts';
+import { onceAsync } from '../lib/once.ts';
 import type { Secrets } from './secrets.ts';
 
 const assertionScope = 'api://AzureADTokenExchange/.default';
@@ -30,7 +30,7 @@ function createFederatedMint(
   managedIdentityClientId: string,
   options: object,
 ): MintToken {
-  const managedIdentity = once(async () => {
+  const managedIdentity = onceAsync(async () => {
     const { ManagedIdentityCredential } = await identityLibrary();
     return new ManagedIdentityCredential({ clientId: managedIdentityClientId });
   });

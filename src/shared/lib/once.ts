@@ -6,3 +6,15 @@ export function once<Args extends unknown[], Value>(make: (...args: Args) => Val
     return made.value;
   };
 }
+
+/** The same for a promise: callers at the same time share it, and a rejected one is not kept. */
+export function onceAsync<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => {
+    made ??= make().catch((fault: unknown) => {
+      made = undefined;
+      throw fault;
+    });
+    return made;
+  };
+}

@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
 import { loadSettings, type Settings, type SettingsGroup } from '../config.ts';
-import { once } from '../lib/once.ts';
+import { once, onceAsync } from '../lib/once.ts';
 
 /** The settings that the functions of this app read. All of them are checked at the start. */
 const requiredGroups = new Set<SettingsGroup>();
@@ -15,6 +15,13 @@ export function service<const Group extends SettingsGroup, Service>(
   return once(() => make(loadSettings(groups)));
 }
 
+/** What must not throw at the start, once the settings are there. */
+const startChecks: (() => void)[] = [];
+
+export function checkAtStart(check: () => void): void {
+  startChecks.push(check);
+}
+
 /** @throws Error at the start that names the settings of these groups which are missing or unreadable */
 export function requireSettings(groups: readonly SettingsGroup[]): void {
   for (const group of groups) requiredGroups.add(group);
@@ -23,11 +30,12 @@ export function requireSettings(groups: readonly SettingsGroup[]): void {
 // When the app starts, not when it is loaded: the build loads every unit without settings.
 app.hook.appStart(() => {
   loadSettings([...requiredGroups]);
+  for (const check of startChecks) check();
 });
 
 /** The app's own identity, for Key Vault and Tables. For the Store the service has another one: the publisher's. */
 export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity'>): TokenCredential {
-  const credential = once(async () => {
+  const credential = onceAsync(async () => {
     const { DefaultAzureCredential } = await import('../identity/azureIdentity.ts');
     return new DefaultAzureCredential({ disableInstanceDiscovery: !ownIdentity.instanceDiscovery });
   });

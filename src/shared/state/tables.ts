@@ -39,18 +39,29 @@ export const transactionLimit = 100;
 
 export type OpenTable = (name: string) => Table;
 
-/** Tables by name. A missing table is created only with a connection string, as on a developer's machine (http-api.md 3). */
+/**
+ * Tables by name. A missing table is created only with a connection string, as on a developer's machine (http-api.md 3).
+ * @throws Error that names the setting, for a connection string or URL that the library refuses
+ */
 export function createTableOpener(settings: Settings['tables'], credential: TokenCredential): OpenTable {
-  return (name) => {
-    if ('accountUrl' in settings)
-      return createTable(new TableClient(settings.accountUrl, name, credential, sdkOptions), false);
-    const { connectionString } = settings;
-    const allowInsecureConnection = /=http:\/\/|Protocol=http;|UseDevelopmentStorage=true/i.test(connectionString);
-    return createTable(
-      TableClient.fromConnectionString(connectionString, name, { ...sdkOptions, allowInsecureConnection }),
-      true,
-    );
-  };
+  const createClient = createClients(settings, credential);
+  try {
+    createClient('Health');
+  } catch {
+    // The library's message may quote the key.
+    const name = 'accountUrl' in settings ? 'TABLES_ACCOUNT_URL' : 'TABLES_CONNECTION_STRING';
+    throw new Error(`These settings are missing or unreadable: ${name} (is refused by the client of the tables)`);
+  }
+  return (name) => createTable(createClient(name), 'connectionString' in settings);
+}
+
+function createClients(settings: Settings['tables'], credential: TokenCredential): (name: string) => TableClient {
+  if ('accountUrl' in settings) {
+    return (name) => new TableClient(settings.accountUrl, name, credential, sdkOptions);
+  }
+  const { connectionString } = settings;
+  const allowInsecureConnection = /=http:\/\/|Protocol=http;|UseDevelopmentStorage=true/i.test(connectionString);
+  return (name) => TableClient.fromConnectionString(connectionString, name, { ...sdkOptions, allowInsecureConnection });
 }
 
 function createTable(client: TableClient, createWhenMissing: boolean): Table {

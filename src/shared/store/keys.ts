@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { KeyKind } from '../identity/storeId.ts';
 import type { CallContext } from '../lib/callContext.ts';
-import { problemFromResponse } from './errors.ts';
-import { StoreNoResponseError, StoreRefusedError } from './response.ts';
+import { problemFromResponse, storeUnavailable } from './errors.ts';
+import { StoreRefusedError } from './response.ts';
 import { readRetryPolicy } from './retry.ts';
 import type { SendToStore } from './transport.ts';
 
@@ -11,7 +11,7 @@ const renewed = z.looseObject({ key: z.string().min(1) });
 export interface KeysApi {
   /**
    * Renews a key at the configured host of its kind, not at the address in the key (store-api.md 1.2, 1.3).
-   * @throws StoreRefusedError, StoreNoResponseError
+   * @throws StoreRefusedError, StoreNoResponseError, Problem store_unavailable for an answer without a key
    */
   renew(call: CallContext, kind: KeyKind, key: string, serviceToken: string): Promise<string>;
 }
@@ -29,7 +29,9 @@ export function createKeysApi(send: SendToStore, urls: Record<KeyKind, string>):
       });
       if (response.status !== 200) throw new StoreRefusedError(operation, response, problemFromResponse(response));
       const parsed = renewed.safeParse(response.body);
-      if (!parsed.success) throw new StoreNoResponseError(new Error('a renewal without a key'));
+      if (!parsed.success) {
+        throw storeUnavailable({ store: response.error, retryAfterSeconds: response.retryAfterSeconds });
+      }
       return parsed.data.key;
     },
   };

@@ -41,8 +41,9 @@ export function createStoreIds(parts: StoreIdsParts): StoreIds {
     async register(call, userId, body) {
       if (body.delegationToken !== undefined) throw noPartnerCertificate();
       const { account } = body;
+      const candidates = decodeKeys(parts, userId, body);
       const stored = await rowsOfAccount(table, userId, account);
-      const rows = await newRows(parts, call, userId, body, stored);
+      const rows = await newRows(parts, call, userId, account, candidates, stored);
       const { unchanged, written } = await writeRows(parts, userId, account, rows, stored);
       const kinds = written.map(({ kind }) => kind);
       if (kinds.length > 0) await onKeysRegistered(call, userId, account, kinds);
@@ -66,21 +67,30 @@ export function createStoreIds(parts: StoreIdsParts): StoreIds {
   };
 }
 
-/** The keys of a request that replace stored ones, checked, renewed if they have expired, and encrypted. @throws Problem */
-async function newRows(
-  parts: StoreIdsParts,
-  call: CallContext,
+/** @throws Problem invalid_store_id, wrong_client, user_mismatch */
+function decodeKeys(
+  { clientId, clock }: StoreIdsParts,
   userId: string,
-  { account, collectionsId, purchaseId }: StoreIdsRegistration,
-  stored: StoredStoreId[],
-): Promise<StoreIdRow[]> {
-  const { clientId, cipher, clock } = parts;
+  { collectionsId, purchaseId }: StoreIdsRegistration,
+): Candidate[] {
   const keys = { collections: collectionsId, purchase: purchaseId };
-  const candidates = (['collections', 'purchase'] as const).flatMap((kind): Candidate[] => {
+  return (['collections', 'purchase'] as const).flatMap((kind): Candidate[] => {
     const key = keys[kind];
     if (key === undefined) return [];
     return [{ kind, key, claims: decodeStoreId(key, { kind, clientId, userId, now: clock.now() }) }];
   });
+}
+
+/** Those keys of a request that replace stored ones, renewed if they have expired, and encrypted. @throws Problem */
+async function newRows(
+  parts: StoreIdsParts,
+  call: CallContext,
+  userId: string,
+  account: string,
+  candidates: Candidate[],
+  stored: StoredStoreId[],
+): Promise<StoreIdRow[]> {
+  const { cipher } = parts;
   const newer = candidates.filter(({ kind, claims }) => replaces(claims, ofKind(stored, kind)));
   const renewed = await Promise.all(newer.map((one) => renewIfExpired(parts, call, userId, account, one)));
   return Promise.all(

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { faultFields } from '../lib/log.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
 import type { StoredStoreId, StoreIdRow, StoreIdsTable } from '../state/storeIds.ts';
-import { type UpdateOptions, updateWithRetry } from '../state/updateWithRetry.ts';
+import { updateWithRetry } from '../state/updateWithRetry.ts';
 import { authFaultOf, storeUnavailable } from '../store/errors.ts';
 import type { KeysApi } from '../store/keys.ts';
 import { StoreRefusedError, type StoreResponse } from '../store/response.ts';
@@ -35,7 +35,7 @@ export interface RenewalParts {
   table: StoreIdsTable;
 }
 
-const renewalUpdate: UpdateOptions = { rounds: 5, contended: 'The renewed key could not be stored.' };
+const renewalUpdate = { rounds: 5, contended: 'The renewed key could not be stored.' };
 
 export function createRenewals(parts: RenewalParts): Renewals {
   const running = new SingleFlight<Renewal>();
@@ -100,15 +100,22 @@ async function renewRow(parts: RenewalParts, call: CallContext, seen: StoredStor
 }
 
 /** A row that another writer has changed meanwhile stays, unless it still has the same key. */
-function replaceRow(table: StoreIdsTable, replaced: StoredStoreId, successor: StoreIdRow): Promise<undefined> {
-  return updateWithRetry<StoredStoreId | undefined, undefined>(
+function replaceRow(
+  table: StoreIdsTable,
+  replaced: StoredStoreId,
+  successor: StoreIdRow,
+): Promise<'written' | 'superseded'> {
+  return updateWithRetry<StoredStoreId | undefined, 'written' | 'superseded'>(
     replaced,
     () => table.one(replaced),
     async (current) => {
-      if (!current || !isSameKey(current, replaced)) return undefined;
-      return (await table.put([{ ...successor, etag: current.etag }])) === 'conflict' ? 'conflict' : undefined;
+      if (!current) return 'superseded';
+      return (await table.put([{ ...successor, etag: current.etag }])) === 'conflict' ? 'conflict' : 'written';
     },
-    renewalUpdate,
+    {
+      ...renewalUpdate,
+      resultAfterConflict: (current) => (current && isSameKey(current, replaced) ? undefined : 'superseded'),
+    },
   );
 }
 

@@ -31,11 +31,11 @@ test('after a conflict a write starts again from what others wrote', async () =>
   expect(counts()).toEqual({ reads: 3, writes: 4 });
 });
 
-test('after the last round it is unavailable, and nothing is read any more', async () => {
+test('after the last round it is unavailable, once it is known that its own write did not succeed', async () => {
   const { stored, read, increment, counts } = contendedCounter(100);
   const update = updateWithRetry({ ...stored }, read, increment, { rounds: 4, contended: 'busy' });
   await expect(update).rejects.toMatchObject({ code: 'unavailable', message: 'busy' });
-  expect(counts()).toEqual({ reads: 3, writes: 4 });
+  expect(counts()).toEqual({ reads: 4, writes: 4 });
 });
 
 test('pauses between rounds are random, and as long as the limit at most', async () => {
@@ -55,4 +55,17 @@ test('a failure of either goes to the caller at once', async () => {
   const fail = () => Promise.reject(new Error('away'));
   await expect(updateWithRetry(1, async () => 1, fail, options)).rejects.toThrow('away');
   await expect(updateWithRetry(1, fail, async () => 'conflict' as const, options)).rejects.toThrow('away');
+});
+
+test('what is found after a conflict, the last one too, can be the result', async () => {
+  for (const rounds of [1, 4]) {
+    const { stored, read, increment, counts } = contendedCounter(rounds);
+    const result = await updateWithRetry({ ...stored }, read, increment, {
+      rounds,
+      contended: 'busy',
+      resultAfterConflict: ({ value }) => (value === rounds * 10 ? value : undefined),
+    });
+    expect(result).toBe(rounds * 10);
+    expect(counts()).toEqual({ reads: rounds, writes: rounds });
+  }
 });
