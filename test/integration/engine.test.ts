@@ -150,7 +150,7 @@ test('registered keys make pending records of that account due; the next run of 
   expect((await table.get('u', 'woken'))?.state).toBe('completed');
 });
 
-test('a record that cannot be read holds up no other when keys are registered', async () => {
+test('a record that cannot be read does not stop the others when keys are registered', async () => {
   const { clock, store, table, submit, recover, call } = engineOf();
   store.answer = unknown;
   const ids = Array.from({ length: 30 }, (_, index) => `many-${index}`);

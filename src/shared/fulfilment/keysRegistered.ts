@@ -29,7 +29,7 @@ export function createOnKeysRegistered(
   };
 }
 
-/** Never fails. One record that cannot be written holds up no other. */
+/** Never fails. A record that cannot be written does not stop the others. */
 async function makeDue(
   table: WaitingTable,
   clock: Clock,

@@ -100,7 +100,7 @@ function outcomeEvent<Result>(
   return { type: 'reportPending', leaseId: actor === 'observer' ? null : leaseId };
 }
 
-/** This outcome could not be written, and the caller is answered "pending". Whether the record may be settled all the same, without an event. */
+/** This outcome could not be written: the caller is answered "pending". Whether the record may be settled without an event all the same. */
 function mayBeSettledWithoutEvent(outcome: Outcome<unknown>, actor: Actor): boolean {
   if (outcome.outcome === 'unknown') return actor === 'repeat' || actor === 'observer';
   return actor === 'creator';
