@@ -82,11 +82,11 @@ test.each(
   expect(reached.length).toBeLessThan(broken.length);
   // The answer 503 says that nothing was sent: no record may remain.
   for (const one of reached.filter(({ answered }) => answered === 503)) {
-    await expect.poll(async () => (await recordOf(one)).status, { timeout: 10_000 }).toBe(404);
+    await expect.poll(async () => (await recordOf(one)).status).toBe(404);
   }
   // A request that was answered pending after its record was completed: the same process publishes the event.
   for (const { user } of reached.filter(({ answered, found }) => answered === 202 && found === 'completed')) {
-    await expect.poll(async () => (await eventsOf(user)).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await eventsOf(user)).length).toBe(1);
   }
   await later(61_000);
   await recover();
