@@ -19,6 +19,13 @@ export class StoreNoResponseError extends Problem {
   }
 }
 
+/** A call that ended before anything was sent to the Store: it has certainly not acted. As a Problem it says why. */
+export class NothingSentError extends Problem {
+  constructor(problem: Problem) {
+    super(problem.code, problem.message, problem.details);
+  }
+}
+
 /** The Store answered with another status than 200. As a Problem it is what the caller of a read gets. */
 export class StoreRefusedError extends Problem {
   readonly operation: string;
