@@ -158,12 +158,19 @@ test('the record of a request that sent nothing is voided; what has no identity 
   });
 });
 
+test('a record whose creation is not heard of is voided: its caller is answered that nothing was sent', async () => {
+  const engine = engineOf({ tableName: newTableName(), table: failing(({ state }) => state === 'pending', true) });
+  await expect(engine.submit('unheard creation')).rejects.toMatchObject({ code: 'unavailable' });
+  expect((await engine.table.get('u', 'unheard creation'))?.state).toBe('void');
+  expect(engine.attempts).toEqual([]);
+});
+
 test('a record that cannot be voided at once is voided later; what remains then is settled with an event', async () => {
   const tableName = newTableName();
   let broken = true;
   const engine = engineOf({
     tableName,
-    handler: { identity: () => Promise.reject(new Problem('unavailable', 'the vault is away')) },
+    handler: { identity: () => Promise.reject(new Problem('store_unauthorized', 'no token')) },
     table: (table) => failing(({ state }) => broken && state === 'void', false)(table),
   });
   const sleeping = engine.clock.sleep;
@@ -172,15 +179,15 @@ test('a record that cannot be voided at once is voided later; what remains then 
     // The tables are back when it is tried for the third time.
     if (ms === 4000) broken = false;
   };
-  await expect(engine.submit('void later')).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(engine.submit('void later')).rejects.toMatchObject({ code: 'store_unauthorized' });
   await expect.poll(async () => (await engine.table.get('u', 'void later'))?.state).toBe('void');
 
   const gone = engineOf({
     tableName,
-    handler: { identity: () => Promise.reject(new Problem('unavailable', 'the vault is away')) },
+    handler: { identity: () => Promise.reject(new Problem('store_unauthorized', 'no token')) },
     table: failing(({ state }) => state === 'void', false),
   });
-  await expect(gone.submit('never void')).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(gone.submit('never void')).rejects.toMatchObject({ code: 'store_unauthorized' });
   const { clock, recover, published } = engineOf({ tableName });
   clock.advance(61_000);
   await recover();

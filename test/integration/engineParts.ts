@@ -87,7 +87,7 @@ export function engineOf({ handler = {}, table = (one) => one, aheadMs = 0, tabl
     store,
     resume,
     call,
-    recover: () => recovery(testCall({ deadline: clock.now() + 270_000 })),
+    recover: (ms = 270_000) => recovery(testCall({ deadline: clock.now() + ms })),
     submit: (id: string, what = 'r', context: CallContext = call(), requestIdentity?: string) =>
       run(context, 'u', id, { account: 'default', what }, requestIdentity),
   };
