@@ -90,7 +90,18 @@ export async function api(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const answer = await rawApi(method, path, body, headers);
+  return apiAt(stack.functionsUrl, method, path, body, headers);
+}
+
+/** The same, to another process of the functions. */
+export async function apiAt(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const answer = await send(url, method, path, body, headers);
   responses.push(answer.text, JSON.stringify([...answer.headers]));
   return answer;
 }
@@ -102,7 +113,17 @@ export async function rawApi(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const response = await fetch(`${stack.functionsUrl}${path}`, {
+  return send(stack.functionsUrl, method, path, body, headers);
+}
+
+async function send(
+  url: string,
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const response = await fetch(`${url}${path}`, {
     method,
     headers: { 'x-functions-key': stack.identities.functionKey, ...headers },
     ...(body !== undefined && {
