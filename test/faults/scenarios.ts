@@ -1,4 +1,5 @@
 /** The fulfilments that the fault tests break at every step, and how time passes for the functions. */
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { startTableProxy, type TableProxy } from '../support/tableProxy.ts';
 
 export let proxy: TableProxy;
 let offsetMs = 0;
+const aheadOf = new Map<ChildProcess, number>();
 
 /** Puts the proxy before the tables, and lets the tests move the functions' clock. To be called after `useStack`. */
 export function useProxy(): void {
@@ -29,9 +31,19 @@ export function useProxy(): void {
 export async function later(ms: number): Promise<void> {
   offsetMs += ms;
   stack.settings.CLOCK_OFFSET_MS = String(offsetMs);
-  const { child } = stack.host();
+  await Promise.all(
+    [stack.host().child, ...aheadOf.keys()].map((child) => moveClock(child, offsetMs + (aheadOf.get(child) ?? 0))),
+  );
+}
+
+/** Other processes of the functions, whose clocks are ahead of that of the stack's by so much, move with it. */
+export function movesToo(child: ChildProcess, aheadMs: number): void {
+  aheadOf.set(child, aheadMs);
+}
+
+async function moveClock(child: ChildProcess, clockOffsetMs: number): Promise<void> {
   const moved = once(child, 'message');
-  child.send({ clockOffsetMs: offsetMs });
+  child.send({ clockOffsetMs });
   await moved;
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type HostProcess, startHostProcess } from '../../local/hostProcess.ts';
 import { type Answer, api, apiAt, stack, useStack } from '../e2e/harness.ts';
 import { expectFulfilledOnce } from './fulfilledOnce.ts';
-import { type Fulfilment, gem, later, player, recover, scenarios, submit, useProxy } from './scenarios.ts';
+import { type Fulfilment, gem, later, movesToo, player, recover, scenarios, submit, useProxy } from './scenarios.ts';
 
 useStack();
 useProxy();
@@ -12,6 +12,7 @@ const aheadMs = 90_000;
 let early: HostProcess;
 beforeAll(async () => {
   early = await startHostProcess({ ...stack.settings, FUNCTIONS_PORT: '0', CLOCK_OFFSET_MS: String(aheadMs) });
+  movesToo(early.child, aheadMs);
 });
 afterAll(() => early.stop());
 
