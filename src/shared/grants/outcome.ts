@@ -1,10 +1,13 @@
 import type { StoreErrorInfo } from '../contract/problems.ts';
 import type { Outcome } from '../fulfilment/types.ts';
+import { sameId } from '../store/answer.ts';
 import { authFaultOf, isStoreRefusal } from '../store/errors.ts';
 import type { Granted } from '../store/purchase.ts';
 import type { StoreResponse } from '../store/response.ts';
 import type { GrantResult } from './record.ts';
 
+/** The Store spells it both ways (store-api.md 3.1). */
+const canceledStates = new Set(['canceled', 'cancelled']);
 const finalStatuses = new Set([400, 403, 404, 409, 422]);
 
 /** The outcome of a refused grant: only what http-api.md 2.5 lists as final is a rejection. Pure. */
@@ -16,8 +19,9 @@ export function grantRefusal(response: StoreResponse): Outcome<GrantResult> {
 
 /** The outcome of an order, by its state. Pure. */
 export function grantOutcome({ orderState, orderLineItems }: Granted, store: StoreErrorInfo): Outcome<GrantResult> {
-  if (orderState === 'Canceled') return { outcome: 'rejected', rejection: { code: 'store_rejected', store } };
-  if (orderState !== 'Purchased') return { outcome: 'unknown', why: `the order is ${orderState}` };
+  if (canceledStates.has(orderState.toLowerCase()))
+    return { outcome: 'rejected', rejection: { code: 'store_rejected', store } };
+  if (!sameId(orderState, 'Purchased')) return { outcome: 'unknown', why: `the order is ${orderState}` };
   const lineItems = (orderLineItems ?? []).map(({ lineItemId, productId, skuId, quantity }) => {
     return { lineItemId, productId, skuId: skuId || null, quantity: quantity ?? 1 };
   });

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Entitlement } from '../../../src/shared/contract/entitlements.ts';
 import { distinctProducts, entitlementOf, withoutDuplicates } from '../../../src/shared/entitlements/entitlement.ts';
+import { storeItem } from '../../../src/shared/store/storeItem.ts';
 
 const one = (over: Partial<Entitlement> = {}): Entitlement => ({
-  ...entitlementOf({ id: 'i', productId: 'P', skuId: '0010', status: 'Active', recurrenceData: undefined }, undefined),
+  ...entitlementOf(storeItem.parse({ id: 'i', productId: 'P', skuId: '0010', status: 'Active' }), undefined),
   ...over,
 });
 
@@ -18,7 +19,7 @@ test('what the Store leaves out gets a default, and unknown values are kept', ()
     recurrenceData: {},
     transactionId: '',
   };
-  expect(entitlementOf(item, 'second')).toEqual({
+  expect(entitlementOf(storeItem.parse(item), 'second')).toEqual({
     account: 'second',
     id: 'i',
     productId: 'P',
