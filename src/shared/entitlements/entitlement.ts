@@ -4,7 +4,7 @@ import type { ProductSku, StoreItem } from '../store/collections.ts';
 
 /** An item of the Store (store-api.md 2.1, 2.3) in the shape of the contract. */
 export function entitlementOf(item: StoreItem, account: string | undefined): Entitlement {
-  const { trialData, tags, legacyProductId, devOfferId, inAppOfferToken } = item;
+  const { trial, tags, legacyProductId, devOfferId, inAppOfferToken } = item;
   const { productFamily, purchasedCountry, sharingSource } = item;
   return {
     ...(account !== undefined && { account }),
@@ -22,11 +22,7 @@ export function entitlementOf(item: StoreItem, account: string | undefined): Ent
     satisfiedBy: item.satisfiedByProductIds,
     recurrenceId: item.recurrenceId,
     orderId: item.transactionId,
-    trial: {
-      isTrial: trialData?.isTrial ?? false,
-      inTrialPeriod: trialData?.isInTrialPeriod ?? false,
-      remainingSeconds: trialData?.trialTimeRemaining ?? null,
-    },
+    trial,
     ...(legacyProductId !== null && { legacyProductId }),
     ...(devOfferId !== null && { devOfferId }),
     ...(inAppOfferToken !== null && { inAppOfferToken }),

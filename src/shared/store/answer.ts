@@ -5,22 +5,34 @@ import * as z from 'zod';
  * becomes its default, so that one odd member hides nothing else (http-api.md 2.2).
  */
 
-/** An object of the Store. Its members are found in any capitalisation (store-api.md 3.1); null if absent. Others are dropped. */
-export function storeObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  const names = Object.keys(shape);
-  const canonical = new Map(names.map((name) => [name.toLowerCase(), name]));
-  return z.preprocess((input) => withNames(input, names, canonical), z.object(shape));
+/**
+ * Reads the named members of an object, in any capitalisation (store-api.md 3.1): null for one that is absent. What is no object is
+ * returned as undefined; other members are dropped.
+ */
+export function memberReader<Name extends string>(names: readonly Name[]) {
+  const canonical = new Map<string, string>(names.map((name) => [name.toLowerCase(), name]));
+  const exact = new Set<string>(names);
+  const absent = Object.fromEntries(names.map((name) => [name, null])) as Record<Name, unknown>;
+  return (input: unknown): Record<Name, unknown> | undefined => {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) return undefined;
+    const found: Record<string, unknown> = { ...absent };
+    for (const [given, value] of Object.entries(input)) {
+      if (exact.has(given)) {
+        found[given] = value;
+        continue;
+      }
+      const name = canonical.get(given.toLowerCase());
+      // The documented capitalisation counts, if a member is there twice.
+      if (name !== undefined && found[name] === null) found[name] = value;
+    }
+    return found as Record<Name, unknown>;
+  };
 }
 
-function withNames(input: unknown, names: string[], canonical: ReadonlyMap<string, string>): unknown {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
-  const found: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, null]));
-  for (const [given, value] of Object.entries(input)) {
-    const name = canonical.get(given.toLowerCase());
-    // The documented capitalisation counts, if a member is there twice.
-    if (name !== undefined && (name === given || found[name] === null)) found[name] = value;
-  }
-  return found;
+/** An object of the Store, with its members as `memberReader` reads them. */
+export function storeObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const read = memberReader(Object.keys(shape));
+  return z.preprocess((input) => read(input) ?? input, z.object(shape));
 }
 
 /** What the answer is of no use without. */
@@ -29,16 +41,8 @@ export const requiredText = z.string().min(1);
 /** Null for an absent or empty text, and for anything else. */
 export const optionalText = z.unknown().transform(textOf);
 
-/** As `true`, or as the text of it; false for anything else. */
-export const flag = z.unknown().transform((value) => value === true || textOf(value)?.toLowerCase() === 'true');
-
 /** A whole number, or the text of one; null for anything else. */
 export const optionalCount = z.unknown().transform(countOf);
-
-/** The texts of a list; what else is in it is left out. Empty for anything else. */
-export const texts = z
-  .unknown()
-  .transform((value) => (Array.isArray(value) ? value.filter((one): one is string => textOf(one) !== null) : []));
 
 /** Absent or null is an empty list, as the Store may send it; an entry that cannot be read makes the answer an error. */
 export function listOf<Item extends z.ZodType>(item: Item) {
@@ -50,6 +54,16 @@ export function listOf<Item extends z.ZodType>(item: Item) {
 
 export function textOf(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** True for `true` or the text of it. */
+export function flagOf(value: unknown): boolean {
+  return value === true || textOf(value)?.toLowerCase() === 'true';
+}
+
+/** The texts of a list; what else is in it is left out. Empty for anything else. */
+export function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one): one is string => textOf(one) !== null) : [];
 }
 
 const wholeNumber = /^\s*[+-]?\d{1,15}(\.0*)?\s*$/;

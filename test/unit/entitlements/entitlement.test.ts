@@ -39,6 +39,33 @@ test('what the Store leaves out gets a default, and unknown values are kept', ()
   });
 });
 
+test('members that only some answers have are shown as they came, if they came', () => {
+  const more = {
+    legacyProductId: 'L',
+    devOfferId: 'D',
+    inAppOfferToken: 'T',
+    tags: { a: 1 },
+    productFamily: 'Games',
+    purchasedCountry: 'US',
+    sharingSource: 'Family',
+  };
+  expect(entitlementOf(storeItem.parse({ productId: 'P', ...more }), undefined)).toMatchObject({ id: null, ...more });
+  const none = Object.fromEntries(Object.keys(more).map((name) => [name, null]));
+  const shown = entitlementOf(storeItem.parse({ productId: 'P', ...none }), undefined);
+  for (const name of Object.keys(more)) expect(shown).not.toHaveProperty(name);
+});
+
+test('duplicates are told by ids without case, and shown as the Store wrote the better one', () => {
+  const old = one({ productId: 'p', skuId: 'A1', status: 'Expired' });
+  const active = one({ productId: 'P', skuId: 'a1', status: 'active', id: null });
+  expect(withoutDuplicates([old, active])).toEqual([active]);
+  expect(withoutDuplicates([one({ status: 'revoked' }), { ...old, productId: 'P', skuId: '0010' }])).toHaveLength(1);
+  const products = [{ productId: 'a', skuId: '1' }, { productId: 'b' }, { productId: 'B', skuId: 'x' }];
+  expect(distinctProducts([...products, { productId: 'A', skuId: '1' }, { productId: 'B' }])).toEqual(
+    products.slice(0, 2),
+  );
+});
+
 test('among duplicates Active wins, then what was invalidated last, then Revoked', () => {
   const revoked = one({ status: 'Revoked', modifiedAt: '2026-03-01T00:00:00.000Z' });
   const expired = one({ status: 'Expired', modifiedAt: '2026-01-01T00:00:00.000Z' });

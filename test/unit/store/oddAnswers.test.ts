@@ -12,6 +12,7 @@ import type { Keyring } from '../../../src/shared/storeIds/keyring.ts';
 import { testCall, testClock } from '../../support/call.ts';
 import { oddly } from '../../support/oddAnswers.ts';
 import { answer } from '../../support/storeAnswer.ts';
+import { oddAnswers } from '../../support/thorough.ts';
 
 const call = testCall();
 const userKey: UserKey = { current: () => 'key', replace: async () => undefined };
@@ -36,7 +37,7 @@ const unlessUnreadable = <Value>(work: Promise<Value>): Promise<Value | undefine
   });
 
 const never = (documented: object, optional: string[], check: (body: unknown) => Promise<void>) =>
-  fc.assert(fc.asyncProperty(oddly(documented, optional), check), { numRuns: 1000 });
+  fc.assert(fc.asyncProperty(oddly(documented, optional), check), { numRuns: oddAnswers });
 
 const item = (productId: string, more: object = {}) => ({
   id: `id of ${productId}`,

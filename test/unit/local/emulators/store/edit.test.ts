@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Edit, EditError, edited } from '../../../../../local/emulators/store/edit.ts';
 import { consume, grant, query, store, useStore } from './harness.ts';
 
@@ -59,6 +59,7 @@ test('the real answer goes out edited, with another status if wanted', async () 
   expect(await consume()).toMatchObject({ status: 201, body: { newQuantity: '0', orderTransactions: [{}] } });
   expect((await consume()).body.newQuantity).toBe(0);
   expect(store.control.state().consumes).toMatchObject([{ times: 2 }]);
+  vi.spyOn(console, 'error').mockImplementationOnce(() => undefined);
   store.control.addFault({ operation: 'publisherQuery', edit: [{ path: '/item', remove: true }] });
   expect(await query(['COINS'])).toMatchObject({ status: 500, body: { innererror: { code: 'EditNotApplicable' } } });
   expect(() => store.control.addFault({ operation: '*', edit: [{ path: 'items', value: 1 }] })).toThrow();
