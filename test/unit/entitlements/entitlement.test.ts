@@ -56,7 +56,7 @@ test('members that only some answers have are shown as they came, if they came',
 });
 
 test('duplicates are told by ids without case, and shown as the Store wrote the better one', () => {
-  const old = one({ productId: 'p', skuId: 'A1', status: 'Expired' });
+  const old = one({ productId: 'p', skuId: 'A1', status: 'Expired', modifiedAt: '2026-01-01T00:00:00.000Z' });
   const active = one({ productId: 'P', skuId: 'a1', status: 'active', id: null });
   expect(withoutDuplicates([old, active])).toEqual([active]);
   expect(withoutDuplicates([one({ status: 'revoked' }), { ...old, productId: 'P', skuId: '0010' }])).toHaveLength(1);

@@ -130,7 +130,11 @@ test.each([
   ['no answer at all', silent],
 ])('no readable answer: %s', async (_name, reply) => {
   const hangs = reply === endless || reply === silent;
-  const { outcome, call } = await sending([reply], { retry: once, attemptTimeoutMs: hangs ? 1000 : 30_000 });
+  const { outcome, call } = await sending([reply], {
+    retry: once,
+    attemptTimeoutMs: hangs ? 1000 : 30_000,
+    deadlineIn: 3_600_000,
+  });
   await expect(outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
   expect(call.lines.join()).toContain('"outcome":"noResponse"');
   const again = await sending([reply, json(200, { fine: 1 })], { attemptTimeoutMs: hangs ? 3000 : 30_000 });
