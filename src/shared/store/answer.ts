@@ -17,13 +17,11 @@ export function memberReader<Name extends string>(names: readonly Name[]) {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) return undefined;
     const found: Record<string, unknown> = { ...absent };
     for (const [given, value] of Object.entries(input)) {
-      if (exact.has(given)) {
-        found[given] = value;
-        continue;
-      }
-      const name = canonical.get(given.toLowerCase());
+      if (value === null) continue;
       // The documented capitalisation counts, if a member is there twice.
-      if (name !== undefined && found[name] === null) found[name] = value;
+      const isExact = exact.has(given);
+      const name = isExact ? given : canonical.get(given.toLowerCase());
+      if (name !== undefined && (isExact || found[name] === null)) found[name] = value;
     }
     return found as Record<Name, unknown>;
   };
