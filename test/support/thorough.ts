@@ -9,3 +9,6 @@ export const eventsOfWriter = thorough ? 1250 : 125;
 
 /** Random sequences of events of one fulfilment. */
 export const randomSequences = thorough ? 10_000 : 2000;
+
+/** Odd answers of the Store, for each operation. */
+export const oddAnswers = thorough ? 20_000 : 500;

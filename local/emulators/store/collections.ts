@@ -165,7 +165,8 @@ function previewFields({ world, body }: Call, item: Item): Record<string, unknow
     ...fields,
     ...(v8KindMember === 'productType' ? {} : { productKind }),
     ...(v8KindMember === 'productKind' ? {} : { productType: productKind }),
-    recurrenceData: fields.recurrenceData ?? {},
+    // A recurrence is an object here, and an empty one if there is none (store-api.md 2.1, 2.3).
+    recurrenceData: typeof fields.recurrenceData === 'string' ? { recurrenceId: fields.recurrenceData } : {},
     localTicketReference: item.owner,
     productFamily: item.kind === 'Application' ? 'Apps' : 'Games',
     purchasedCountry: body.market === 'neutral' ? 'US' : body.market,

@@ -5,14 +5,14 @@ import { itemId } from './items.ts';
 import { consume } from './ledger.ts';
 import { type Call, countForRateLimit, type Operation, requireGuid, requireString, sandboxOf } from './operation.ts';
 import type { Product, User } from './types.ts';
-import { accountOf, changeAccount } from './world.ts';
+import { accountOf, changeAccount, productNamed } from './world.ts';
 
 export const consumeOperation: Operation = (call) => {
   const { world, body } = call;
   const { user, sandbox, delegated, ownProducts } = requireConsumer(call);
   const productId = requireString(body, 'productId');
   const trackingId = requireGuid(body, 'trackingId');
-  const product = ownProducts ? world.catalog.get(productId) : undefined;
+  const product = ownProducts ? productNamed(world.catalog, productId) : undefined;
   if (!product?.configured) throw notOwned();
   const quantity = requireQuantity(body, product);
   if (product.kind === 'UnmanagedConsumable' && sandbox !== 'RETAIL' && !delegated)
@@ -26,8 +26,8 @@ export const consumeOperation: Operation = (call) => {
   return {
     status: 200,
     body: {
-      itemId: itemId(user, sandbox, productId),
-      productId,
+      itemId: itemId(user, sandbox, product.productId),
+      productId: product.productId,
       trackingId,
       newQuantity: result.newQuantity,
       ...(body.includeOrderIds === true && result.orders.length > 0 ? { orderTransactions: result.orders } : {}),

@@ -1,5 +1,6 @@
 /** What the control API takes. Unknown members are refused, so that a spelling mistake is found. */
 import { z } from 'zod';
+import { edit } from './edit.ts';
 import { faultOperations } from './faults.ts';
 import { kinds, orderStates, sources, tiers } from './types.ts';
 
@@ -79,6 +80,7 @@ export const faultInput = z.strictObject({
   dropResponse: z.boolean().default(false),
   dropRequest: z.boolean().default(false),
   actThenStatus: z.boolean().default(false),
+  edit: z.array(edit).optional(),
   endlessBody: z.boolean().default(false),
   truncateBody: z.boolean().default(false),
   hugeBytes: count.optional(),

@@ -1,6 +1,7 @@
 /** Injected faults: which one applies to a request, and how it changes the answer. */
 import type { ServerResponse } from 'node:http';
-import { type ErrorSource, plainError, type Reply } from './errors.ts';
+import { type Edit, EditError, edited } from './edit.ts';
+import { type ErrorSource, errorReply, plainError, type Reply, StoreError } from './errors.ts';
 import { rateLimitText } from './operation.ts';
 
 export const faultOperations = [
@@ -27,6 +28,8 @@ export interface Fault {
   dropRequest: boolean;
   /** Acts, then answers the fault's status (500 if none) instead of the real answer. */
   actThenStatus: boolean;
+  /** Acts, then answers the real answer with these changes, and with the fault's status if there is one. */
+  edit?: Edit[] | undefined;
   /** A 200 whose body never ends / half of the body that `content-length` says / that many bytes of JSON. */
   endlessBody: boolean;
   truncateBody: boolean;
@@ -63,7 +66,7 @@ export function takeFault(faults: ArmedFault[], operation: string): ArmedFault |
 export function acts(fault: Fault | undefined): boolean {
   if (!fault) return true;
   if (fault.dropRequest) return false;
-  return fault.actThenStatus || !replaces(fault);
+  return fault.edit !== undefined || fault.actThenStatus || !replaces(fault);
 }
 
 /** Whether the fault answers in place of the operation. */
@@ -74,6 +77,7 @@ function replaces(fault: Fault): boolean {
 
 /** What is answered: the real reply, or the fault's. */
 export function faultedReply(fault: Fault | undefined, real: Reply | undefined, source: ErrorSource): Reply {
+  if (real && fault?.edit) return editedReply(real, fault, fault.edit, source);
   if (real && !(fault && replaces(fault))) return { ...real, headers: { ...real.headers, ...fault?.headers } };
   const plain200 =
     fault?.endlessBody || fault?.hugeBytes !== undefined || (fault?.body !== undefined && !fault.actThenStatus);
@@ -83,6 +87,17 @@ export function faultedReply(fault: Fault | undefined, real: Reply | undefined, 
   if (fault?.body !== undefined) return { status, headers, body: fault.body };
   const { body } = plainError(status, source);
   return { status, headers, body: status === 429 ? { ...(body as object), message: rateLimitText(200, 300) } : body };
+}
+
+function editedReply(real: Reply, fault: Fault, edits: Edit[], source: ErrorSource): Reply {
+  const headers = { ...real.headers, ...fault.headers };
+  try {
+    return { status: fault.status ?? real.status, headers, body: edited(real.body, edits) };
+  } catch (error) {
+    if (!(error instanceof EditError)) throw error;
+    console.error(`The Store emulator cannot edit an answer: ${error.message}`);
+    return errorReply(new StoreError(500, 'EditNotApplicable', error.message), source);
+  }
 }
 
 function hugeJson(bytes: number): string {

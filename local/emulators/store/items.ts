@@ -4,6 +4,7 @@ import { noEnd, storeDate } from './dates.ts';
 import { balance, isConsumable, ownedLines } from './ledger.ts';
 import type { Item } from './query.ts';
 import type { Account, InjectedItem, Line, Product, Settings, Source, Tier, User } from './types.ts';
+import { productNamed } from './world.ts';
 
 export const tierProducts: Record<Tier, string> = {
   Console: 'CFQ7TTC0K6L8',
@@ -48,7 +49,7 @@ export function accountItems(view: View): Item[] {
     }
   }
   const injected = view.account.injected
-    .filter((item) => view.catalog.get(item.fields.productId)?.configured !== false)
+    .filter((item) => productNamed(view.catalog, item.fields.productId)?.configured !== false)
     .map((item) => injectedItem(item, view.owner));
   return [...ledgerItems, ...injected, ...gamePassItems(view)];
 }

@@ -7,7 +7,7 @@ import { isConsumable, makeOrder } from './ledger.ts';
 import { type Call, countForRateLimit, type Operation, requireGuid, requireString, sandboxOf } from './operation.ts';
 import { page } from './query.ts';
 import type { Order, User } from './types.ts';
-import { accountOf, changeAccount } from './world.ts';
+import { accountOf, changeAccount, productNamed } from './world.ts';
 
 const ordersDays = 90;
 const ordersPageSize = 100;
@@ -40,13 +40,13 @@ export const grant: Operation = (call) => {
   ];
   const orderId = requireGuid(body, 'orderId');
   if ((body.quantity ?? 1) !== 1) throw invalidParameter(['quantity'], 'The quantity must be 1.');
-  const product = ownProducts ? world.catalog.get(productId) : undefined;
-  if (!product?.configured || product.skuId !== skuId || product.availabilityId !== availabilityId)
+  const product = ownProducts ? productNamed(world.catalog, productId) : undefined;
+  if (!product?.configured || !sameId(product.skuId, skuId) || !sameId(product.availabilityId, availabilityId))
     throw new StoreError(400, 'ProductNotFound', "Requested catalog product data wasn't found.");
 
   const orderState = world.settings.grantOrderState;
   const known = accountOf(user, sandbox).orders.find((order) => order.orderId === orderId);
-  if (known && known.lines[0]?.productId !== productId)
+  if (known && known.lines[0]?.productId !== product.productId)
     throw new StoreError(409, 'OrderIdConflict', 'The order id belongs to another order.');
   if (!known && product.price > 0)
     throw new StoreError(400, 'ProductNotFree', 'The product is not free and cannot be granted.');
@@ -70,6 +70,10 @@ export const grant: Operation = (call) => {
   }));
   return { status: 200, body: grantedOrder(order, publisherUserId(world, key)) };
 };
+
+function sameId(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
 
 function grantedOrder(order: Order, identityValue: string): Record<string, unknown> {
   const fulfilled = order.orderState === 'Purchased';

@@ -29,16 +29,18 @@ export interface Selection {
 
 export function select(items: Item[], selection: Selection, now: number): Item[] {
   const skus = new Map<string, Set<string> | 'all'>();
+  // Ids are compared without case.
   for (const { productId, skuId } of selection.products ?? []) {
-    const known = skus.get(productId);
-    if (skuId === undefined || known === 'all') skus.set(productId, 'all');
-    else skus.set(productId, new Set([...(known ?? []), skuId]));
+    const id = productId.toLowerCase();
+    const known = skus.get(id);
+    if (skuId === undefined || known === 'all') skus.set(id, 'all');
+    else skus.set(id, new Set([...(known ?? []), skuId.toLowerCase()]));
   }
   const wantedKinds = selection.kinds && new Set(selection.kinds.map((kind) => kind.toLowerCase()));
   return items.filter((item) => {
     if (selection.products) {
-      const wanted = skus.get(item.productId);
-      if (wanted === undefined || (wanted !== 'all' && !wanted.has(item.skuId))) return false;
+      const wanted = skus.get(item.productId.toLowerCase());
+      if (wanted === undefined || (wanted !== 'all' && !wanted.has(item.skuId.toLowerCase()))) return false;
     }
     if (wantedKinds && !wantedKinds.has(item.kind.toLowerCase())) return false;
     return hasValidity(item, selection.validity, now);
@@ -65,7 +67,7 @@ function hasValidity(item: Item, validity: ValidityType, now: number): boolean {
 export function withoutDuplicates(items: Item[]): Item[] {
   const best = new Map<string, Item>();
   for (const item of items) {
-    const key = JSON.stringify([item.owner, item.productId, item.skuId]);
+    const key = JSON.stringify([item.owner, item.productId.toLowerCase(), item.skuId.toLowerCase()]);
     const known = best.get(key);
     if (!known || isBetter(item, known)) best.set(key, item);
   }

@@ -57,6 +57,7 @@ export const orderStates = [
   'Refunded',
   'ChargedBack',
   'Canceled',
+  'Cancelled',
 ] as const;
 export type OrderState = (typeof orderStates)[number];
 

@@ -72,6 +72,14 @@ export function userByHandle(world: World, handle: unknown): User | undefined {
   return typeof handle === 'string' ? world.handles.get(handle) : undefined;
 }
 
+/** The product with this id, which is compared without case, as the Store does. */
+export function productNamed(catalog: ReadonlyMap<string, Product>, productId: string): Product | undefined {
+  const exact = catalog.get(productId);
+  if (exact) return exact;
+  const wanted = productId.toLowerCase();
+  return [...catalog.values()].find((product) => product.productId.toLowerCase() === wanted);
+}
+
 export function accountOf(user: User, sandbox: string): Account {
   return user.accounts.get(sandbox) ?? emptyAccount;
 }

@@ -39,7 +39,7 @@ export function createConsumeHandler(parts: ConsumeParts): FulfilmentHandler<Con
 async function attemptConsume(
   { collections }: Pick<ConsumeParts, 'collections'>,
   call: CallContext,
-  { id, request }: ConsumeRecord,
+  { userId, id, request }: ConsumeRecord,
   caller: StoreCaller,
 ): Promise<Outcome<ConsumeResult>> {
   const { productId, quantity, managedBy, sandbox } = request;
@@ -50,7 +50,11 @@ async function attemptConsume(
       sandbox,
       ...(managedBy === 'store' && { removeQuantity: quantity }),
     });
-    return { outcome: 'completed', result: consumeResult(consumed, quantity) };
+    const result = consumeResult(consumed);
+    if (managedBy === 'store' && result.orders.length === 0) {
+      call.log('warn', 'consume.noOrderLine', { userId, id, candidates: 0 });
+    }
+    return { outcome: 'completed', result };
   } catch (fault) {
     const refusal = refusalOf(fault, 'consume');
     const rejection = refusal && consumeRejection(refusal);

@@ -14,10 +14,9 @@ export function consumeRejection(response: StoreResponse): Rejection | undefined
   return response.status === 400 && code === 'invalidparameter' ? { code: 'store_rejected', store } : undefined;
 }
 
-/** What was consumed. `quantity` is what the request asked for: it stands for the one that the Store leaves out of a single line. */
-export function consumeResult({ newQuantity, orderTransactions }: Consumed, quantity: number): ConsumeResult {
+export function consumeResult({ newQuantity, orderTransactions }: Consumed): ConsumeResult {
   const orders = (orderTransactions ?? []).map(({ orderId, orderLineItemId, quantityConsumed }) => {
-    return { orderId, lineItemId: orderLineItemId, quantity: quantityConsumed ?? quantity };
+    return { orderId, lineItemId: orderLineItemId, quantity: quantityConsumed };
   });
   return { newQuantity, orders };
 }

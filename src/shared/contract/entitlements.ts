@@ -13,7 +13,7 @@ const body = z
     collectionsId: storeIdKey.optional(),
     xToken: xToken.optional(),
     account: z.union([account, z.literal('*')]).optional(),
-    products: z.array(product).min(1).max(1000),
+    products: z.array(product).min(1).max(1000).optional(),
     validity: z.enum(['All', 'Valid', 'Invalid']).default('Valid'),
     excludeDuplicates: z.boolean().default(true),
     sandbox: sandbox.optional(),
@@ -45,6 +45,9 @@ const body = z
     if (query.account !== undefined && query.userId === undefined) {
       context.addIssue({ code: 'custom', path: ['account'], message: 'goes with userId only', input: query.account });
     }
+    if (query.products === undefined && query.api !== 'v8') {
+      context.addIssue({ code: 'custom', path: ['products'], message: 'may be left out with api v8 only' });
+    }
     if (query.v8 !== undefined && query.api !== 'v8') {
       context.addIssue({ code: 'custom', path: ['v8'], message: 'goes with api v8 only', input: query.v8 });
     }
@@ -55,7 +58,7 @@ export type EntitlementsQuery = z.output<typeof body>;
 export const entitlement = z
   .object({
     account: account.optional(),
-    id: z.string(),
+    id: z.string().nullable(),
     productId: z.string(),
     skuId: z.string().nullable(),
     kind: z
@@ -77,6 +80,12 @@ export const entitlement = z
       remainingSeconds: z.number().int().nullable(),
     }),
     legacyProductId: z.string().optional(),
+    devOfferId: z.string().optional(),
+    inAppOfferToken: z.string().optional(),
+    tags: z.unknown().optional().describe('As the Store sends it'),
+    productFamily: z.string().optional(),
+    purchasedCountry: z.string().optional(),
+    sharingSource: z.string().optional(),
   })
   .meta({ id: 'Entitlement' });
 export type Entitlement = z.infer<typeof entitlement>;

@@ -25,7 +25,7 @@ export async function collectItems(
   callers: StoreCaller[],
   request: EntitlementsRequest,
 ): Promise<CollectedItem[]> {
-  const chunks = chunksOf(request.products, chunkSize);
+  const chunks = request.products === undefined ? [undefined] : chunksOf(request.products, chunkSize);
   const tasks = callers.flatMap((caller) => chunks.map((products) => ({ caller, products })));
   const found = await inParallel(tasks, width, async ({ caller, products }) => {
     const account = isXToken(caller) ? undefined : caller.account;

@@ -50,7 +50,7 @@ function requestOf(query: EntitlementsQuery, sandbox: string): EntitlementsReque
   const { market = 'neutral', entitlementFilters, expandSatisfyingItems = true } = query.v8 ?? {};
   return {
     api: query.api,
-    products: distinctProducts(query.products),
+    products: query.products && distinctProducts(query.products),
     validity: query.validity,
     excludeDuplicates: query.excludeDuplicates,
     sandbox: query.sandbox ?? sandbox,

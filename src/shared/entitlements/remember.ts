@@ -5,7 +5,7 @@ import { withAbortTimeout } from '../lib/timeout.ts';
 import type { OrderLinesTable, SeenProduct } from '../state/orderLines.ts';
 import type { CollectedItem } from './collect.ts';
 
-const consumableKinds = new Set(['Consumable', 'UnmanagedConsumable']);
+const consumableKinds = new Set(['consumable', 'unmanagedconsumable']);
 const width = 16;
 const budgetMs = 5000;
 /** At most this many stored rows are remembered, so that the same are not written with every query. */
@@ -35,11 +35,11 @@ export function createRemember(table: OrderLinesTable): Remember {
 
 /** The rows of one item: by its order, by its recurrence, or none for consumables. */
 export function seenIn(userId: string, { item, account = 'default' }: CollectedItem): SeenProduct[] {
-  const { productId, transactionId: orderId, recurrenceData: recurrenceId } = item;
-  if (consumableKinds.has(item.productKind ?? item.productType ?? '')) return [];
+  const { productId, transactionId: orderId, recurrenceId, kind } = item;
+  if (consumableKinds.has(kind.toLowerCase())) return [];
   const seen = { userId, account, productId };
   return [
-    ...(orderId ? [{ ...seen, cause: { orderId } }] : []),
-    ...(typeof recurrenceId === 'string' && recurrenceId !== '' ? [{ ...seen, cause: { recurrenceId } }] : []),
+    ...(orderId !== null ? [{ ...seen, cause: { orderId } }] : []),
+    ...(recurrenceId !== null ? [{ ...seen, cause: { recurrenceId } }] : []),
   ];
 }

@@ -3,6 +3,7 @@ import { collectItems } from '../entitlements/collect.ts';
 import { entitlementOf, withoutDuplicates } from '../entitlements/entitlement.ts';
 import type { CallContext } from '../lib/callContext.ts';
 import type { Clock } from '../lib/clock.ts';
+import { isSameId } from '../lib/ids.ts';
 import type { CollectionsApi } from '../store/collections.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
 
@@ -15,6 +16,9 @@ const tierProducts: Record<Tier, string> = {
   Premium: 'CFQ7TTC0P85B',
   Ultimate: 'CFQ7TTC0KHS0',
 };
+
+/** Valid ones alone are asked for, so any other status counts, also one that cannot be read: it must not end a subscription. */
+const endedStatuses = new Set(['revoked', 'expired', 'banned', 'suspended']);
 
 export type QueryGamePass = (call: CallContext, query: GamePassQuery) => Promise<GamePass>;
 
@@ -41,10 +45,12 @@ export function createGamePassQuery(parts: GamePassParts): QueryGamePass {
       sandbox: query.sandbox ?? parts.sandbox,
     });
     const active = withoutDuplicates(
-      found.map(({ item }) => ({ ...entitlementOf(item, undefined), skuId: null })),
-    ).filter(({ status }) => status === 'Active');
+      found
+        .map(({ item }) => ({ ...entitlementOf(item, undefined), skuId: null }))
+        .filter(({ status }) => !endedStatuses.has(status.toLowerCase())),
+    );
     const tiers = wanted.flatMap((tier) => {
-      const pass = active.find(({ productId }) => productId === tierProducts[tier]);
+      const pass = active.find(({ productId }) => isSameId(productId, tierProducts[tier]));
       if (!pass) return [];
       return [{ tier, productId: pass.productId, since: pass.startsAt, recurrenceId: pass.recurrenceId }];
     });

@@ -1,11 +1,14 @@
 import type { StoreErrorInfo } from '../contract/problems.ts';
 import type { Outcome } from '../fulfilment/types.ts';
+import { isSameId } from '../lib/ids.ts';
 import type { Rejection } from '../state/fulfilments.ts';
 import { authFaultOf, isStoreRefusal, storeUnavailable } from '../store/errors.ts';
 import type { Granted } from '../store/purchase.ts';
 import type { StoreResponse } from '../store/response.ts';
 import type { GrantResult } from './record.ts';
 
+/** The Store spells it both ways (store-api.md 3.1). */
+const canceledStates = new Set(['canceled', 'cancelled']);
 const finalStatuses = new Set([400, 403, 404, 409, 422]);
 
 /** The rejection of a refused grant, if the refusal is one that http-api.md 2.5 lists as final. Pure. */
@@ -16,8 +19,10 @@ export function grantRejection(response: StoreResponse): Rejection | undefined {
 
 /** The outcome of an order, by its state. Pure. @throws Problem store_unavailable for a state that is not final */
 export function grantOutcome({ orderState, orderLineItems }: Granted, store: StoreErrorInfo): Outcome<GrantResult> {
-  if (orderState === 'Canceled') return { outcome: 'rejected', rejection: { code: 'store_rejected', store } };
-  if (orderState !== 'Purchased') {
+  if (canceledStates.has(orderState.toLowerCase())) {
+    return { outcome: 'rejected', rejection: { code: 'store_rejected', store } };
+  }
+  if (!isSameId(orderState, 'Purchased')) {
     throw storeUnavailable({ store, cause: new Error(`the order is in the state ${orderState}`) });
   }
   const lineItems = (orderLineItems ?? []).map(({ lineItemId, productId, skuId, quantity }) => {

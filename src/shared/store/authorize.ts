@@ -3,7 +3,7 @@ import type { StoreErrorInfo } from '../contract/problems.ts';
 import type { Entra } from '../identity/entra.ts';
 import type { CallContext } from '../lib/callContext.ts';
 import { type AuthFault, authFaultOf, problemFromResponse, problemFromXTokenResponse } from './errors.ts';
-import { StoreNoResponseError, StoreRefusedError, type StoreResponse } from './response.ts';
+import { isSuccess, StoreNoResponseError, StoreRefusedError, type StoreResponse } from './response.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { SendToStore } from './transport.ts';
 
@@ -56,15 +56,14 @@ export function createAskStore(send: SendToStore, entra: Entra): AskStore {
     if (isXToken(caller)) {
       const headers = xTokenHeaders(caller);
       const response = await send(call, { ...request, headers, body: body(undefined) });
-      if (response.status !== 200)
+      if (!isSuccess(response))
         throw new StoreRefusedError(request.operation, response, problemFromXTokenResponse(response));
       return parseResponse(call, request.operation, schema, response);
     }
     const response = await sendAsUser(call, entra, caller, (key, serviceToken) =>
       send(call, { ...request, headers: { authorization: `Bearer ${serviceToken}` }, body: body(key) }),
     );
-    if (response.status !== 200)
-      throw new StoreRefusedError(request.operation, response, problemFromResponse(response));
+    if (!isSuccess(response)) throw new StoreRefusedError(request.operation, response, problemFromResponse(response));
     return parseResponse(call, request.operation, schema, response);
   };
 }

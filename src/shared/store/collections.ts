@@ -1,8 +1,12 @@
-import * as z from 'zod';
 import type { CallContext } from '../lib/callContext.ts';
 import type { AskStore, StoreCaller } from './authorize.ts';
-import { readAllPages } from './paging.ts';
+import { type Consumed, consumedBy } from './consumed.ts';
+import { pageOf, readAllPages } from './paging.ts';
 import { idempotentRetryPolicy, readRetryPolicy } from './retry.ts';
+import { type StoreItem, storeItem } from './storeItem.ts';
+
+export type { Consumed } from './consumed.ts';
+export type { StoreItem } from './storeItem.ts';
 
 export interface ProductSku {
   productId: string;
@@ -12,7 +16,8 @@ export interface ProductSku {
 /** One request for entitlements (store-api.md 2.1, 2.3): at most 100 products. */
 export interface EntitlementsRequest {
   api: 'v9' | 'v8';
-  products: ProductSku[];
+  /** Absent: the whole catalogue of the publisher, which only v8 lists. */
+  products?: ProductSku[] | undefined;
   validity: 'All' | 'Valid' | 'Invalid';
   excludeDuplicates: boolean;
   sandbox: string;
@@ -30,51 +35,12 @@ export interface ConsumeRequest {
   sandbox: string;
 }
 
-const text = z.string().nullish();
-const item = z.looseObject({
-  id: z.string(),
-  productId: z.string(),
-  skuId: text,
-  productKind: text,
-  productType: text,
-  status: z.string(),
-  quantity: z.number().int().nullish(),
-  acquiredDate: text,
-  startDate: text,
-  endDate: text,
-  modifiedDate: text,
-  acquisitionType: text,
-  satisfiedByProductIds: z.array(z.string()).nullish(),
-  /** A recurrence id; `{}` in v8. */
-  recurrenceData: z.unknown().optional(),
-  transactionId: text,
-  legacyProductId: text,
-  trialData: z
-    .looseObject({ isTrial: z.boolean().nullish(), isInTrialPeriod: z.boolean().nullish(), trialTimeRemaining: text })
-    .nullish(),
-});
-export type StoreItem = z.infer<typeof item>;
-
-const page = z.looseObject({ items: z.array(item).nullish(), continuationToken: text });
-
-const consumed = z.looseObject({
-  newQuantity: z.number().int(),
-  orderTransactions: z
-    .array(
-      z.looseObject({
-        orderId: z.string().min(1),
-        orderLineItemId: z.string().min(1),
-        quantityConsumed: z.number().int(),
-      }),
-    )
-    .nullish(),
-});
-export type Consumed = z.infer<typeof consumed>;
-
 const endpoints = {
   v9: { path: '/v9.0/collections/publisherQuery', maxPageSize: 200, operation: 'publisherQuery' },
   v8: { path: '/v8.0/collections/b2bLicensePreview', maxPageSize: 100, operation: 'b2bLicensePreview' },
 } as const;
+
+const page = pageOf(storeItem);
 
 /** A list of more pages than this counts as endless: 100 products need far fewer. */
 const pageLimit = 1000;
@@ -113,7 +79,7 @@ export function createCollectionsApi(ask: AskStore, url: string): CollectionsApi
         operation: 'consume',
         url: `${url}/v8.0/collections/consume`,
         retry: idempotentRetryPolicy,
-        schema: consumed,
+        schema: consumedBy({ trackingId: request.trackingId, removeQuantity: request.removeQuantity }),
         body: (key) => ({
           ...(key !== undefined && { beneficiary: beneficiary(key), ...sandboxMember(sandbox) }),
           ...request,

@@ -1,20 +1,23 @@
 import * as z from 'zod';
 import { Problem, type StoreErrorInfo } from '../contract/problems.ts';
 import { scrub } from '../lib/log.ts';
+import { optionalText, storeObject, textOf } from './answer.ts';
 import { defaultOutageSeconds, type StoreResponse } from './response.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
 
-const errorPart = z.looseObject({ code: z.string(), message: z.string().optional().catch(undefined) });
+/** A code is a text; a number in its place is shown, but is no code that anything is decided by. */
+const anyCode = z.unknown().transform((code) => (typeof code === 'number' ? String(code) : textOf(code)));
 /** The error body of store-api.md 2.5. Any part of it may be missing or malformed, and is ignored then. */
-const errorBody = z.looseObject({
-  code: z.string(),
-  message: z.string().optional().catch(undefined),
-  innererror: errorPart
-    .extend({ data: z.array(z.unknown()).optional().catch(undefined) })
-    .optional()
-    .catch(undefined),
+const errorPart = { code: anyCode, message: optionalText };
+const errorBody = storeObject({
+  ...errorPart,
+  innererror: storeObject({ ...errorPart, data: z.array(z.unknown()).nullable().catch(null) })
+    .nullable()
+    .catch(null),
 });
+/** What shows that the Store itself answers. */
+const refusalBody = storeObject({ code: z.string() });
 
 const defaultThrottleSeconds = 30;
 const longestText = 300;
@@ -26,17 +29,20 @@ export function storeErrorInfo(status: number, headers: Headers, body: unknown):
     status,
     code: presentable(error?.innererror?.code ?? error?.code),
     message: presentable(error?.innererror?.message ?? error?.message),
-    correlationId: presentable(header(headers, 'ms-correlationid')),
-    cv: presentable(header(headers, 'ms-cv')),
+    correlationId: headerOf(headers, 'ms-correlationid'),
+    cv: headerOf(headers, 'ms-cv'),
   };
 }
 
-/** `Retry-After` in seconds, from either of its forms. */
+const httpDate = /^[A-Za-z]{3,9},? /;
+
+/** `Retry-After` in seconds, from either of its forms; null if absent or unreadable. */
 export function retryAfterOf(headers: Headers, now = Date.now()): number | null {
   const value = header(headers, 'retry-after')?.trim();
   if (!value) return null;
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  const date = Date.parse(value);
+  if (/^\d{1,9}(\.\d+)?$/.test(value)) return Math.ceil(Number(value));
+  // Node reads nearly any text as a date.
+  const date = httpDate.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? null : Math.max(0, Math.ceil((date - now) / 1000));
 }
 
@@ -68,10 +74,10 @@ function namesUserKey(body: unknown): boolean {
 
 /** Whether the Store itself refuses, with its error body; a gateway's page is no refusal. */
 export function isStoreRefusal(response: StoreResponse): boolean {
-  return response.status >= 400 && response.status < 500 && errorBody.safeParse(response.body).success;
+  return response.status >= 400 && response.status < 500 && refusalBody.safeParse(response.body).success;
 }
 
-/** The problem that the caller of a read gets for a response other than 200 (http-api.md 1). */
+/** The problem that the caller of a read gets for a response that is no success (http-api.md 1). */
 export function problemFromResponse(response: StoreResponse): Problem {
   const store = response.error;
   if (response.status === 429) {
@@ -118,6 +124,11 @@ function header(headers: Headers, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-function presentable(text: string | undefined): string | null {
-  return text === undefined ? null : scrub(text).slice(0, longestText);
+/** A header of an answer, safe to show and to log; null if absent. */
+export function headerOf(headers: Headers, name: string): string | null {
+  return presentable(header(headers, name));
+}
+
+function presentable(text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : scrub(text).slice(0, longestText);
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { KeyKind } from '../identity/storeId.ts';
 import type { CallContext } from '../lib/callContext.ts';
 import { problemFromResponse, storeUnavailable } from './errors.ts';
-import { StoreRefusedError } from './response.ts';
+import { isSuccess, StoreRefusedError } from './response.ts';
 import { readRetryPolicy } from './retry.ts';
 import type { SendToStore } from './transport.ts';
 
@@ -27,7 +27,7 @@ export function createKeysApi(send: SendToStore, urls: Record<KeyKind, string>):
         // A renewal that is sent twice makes two keys, both good.
         retry: readRetryPolicy,
       });
-      if (response.status !== 200) throw new StoreRefusedError(operation, response, problemFromResponse(response));
+      if (!isSuccess(response)) throw new StoreRefusedError(operation, response, problemFromResponse(response));
       const parsed = renewed.safeParse(response.body);
       if (!parsed.success) {
         throw storeUnavailable({ store: response.error, retryAfterSeconds: response.retryAfterSeconds });

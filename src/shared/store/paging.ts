@@ -1,9 +1,21 @@
+import * as z from 'zod';
+import { storeObject } from './answer.ts';
 import { storeUnavailable } from './errors.ts';
 
 /** One page of a list of the Store. An absent or null list is an empty one. */
 export interface StorePage<Item> {
   items?: Item[] | null | undefined;
   continuationToken?: string | null | undefined;
+}
+
+/** A page whose token cannot be read is an error, and so is an error body with the status of a success: both would end the list too early. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return storeObject({
+    items: z.array(item).nullable(),
+    continuationToken: z.string().nullable(),
+    code: z.unknown(),
+    innererror: z.unknown(),
+  }).refine(({ items, code, innererror }) => items !== null || (code === null && innererror === null), 'an error body');
 }
 
 /**

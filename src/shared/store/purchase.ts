@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import type { CallContext } from '../lib/callContext.ts';
+import { countOf, listOf, optionalCount, optionalText, requiredText, spelledAs, storeObject } from './answer.ts';
 import type { AskStore, StoreResult, UserKey } from './authorize.ts';
 import { sandboxMember } from './collections.ts';
-import { readAllPages } from './paging.ts';
+import { pageOf, readAllPages } from './paging.ts';
 import { idempotentRetryPolicy, readRetryPolicy } from './retry.ts';
 
 /** A free product for a user (store-api.md 3.1). `orderId` is the caller's, unique for the user. */
@@ -19,37 +20,62 @@ export interface GrantRequest {
 
 export type LineItemState = 'Purchased' | 'Revoked' | 'Refunded';
 
-const text = z.string().nullish();
-const granted = z.looseObject({
-  orderState: z.string(),
-  orderLineItems: z
-    .array(
-      z.looseObject({
-        lineItemId: z.string(),
-        productId: z.string(),
-        skuId: text,
-        quantity: z.number().int().nullish(),
-      }),
-    )
-    .nullish(),
+/** An order that a grant made. Only its state says whether the product was granted. */
+const granted = storeObject({
+  orderState: requiredText.transform((state) => spelledAs(orderStates, state)),
+  orderLineItems: listOf(
+    storeObject({ lineItemId: requiredText, productId: requiredText, skuId: optionalText, quantity: optionalCount }),
+  ),
 });
-export type Granted = z.infer<typeof granted>;
+export interface Granted {
+  orderState: string;
+  orderLineItems?: GrantedLine[] | null | undefined;
+}
+export interface GrantedLine {
+  lineItemId: string;
+  productId: string;
+  skuId?: string | null | undefined;
+  quantity?: number | null | undefined;
+}
 
-const order = z.looseObject({
-  orderId: z.string().min(1),
-  orderPurchasedDate: text,
-  orderLineItems: z.array(
-    z.looseObject({
-      lineItemId: z.string().min(1),
-      lineItemState: z.string(),
-      productId: z.string(),
-      quantity: z.number().int().nullish(),
+const orderStates = ['Purchased', 'Editing', 'CheckingOut', 'Pending', 'Refunded', 'ChargedBack', 'Canceled'];
+const lineStates: LineItemState[] = ['Purchased', 'Revoked', 'Refunded'];
+
+/** A consumable purchase. What its lines are matched by is required: a line that cannot be read is not "no line". */
+const order = storeObject({
+  orderId: requiredText,
+  orderPurchasedDate: optionalText,
+  orderLineItems: listOf(
+    storeObject({
+      lineItemId: requiredText,
+      lineItemState: requiredText.transform((state) => spelledAs(lineStates, state)),
+      productId: requiredText,
+      quantity: z.unknown().transform(quantityOrIssue),
     }),
   ),
 });
-export type StoreOrder = z.infer<typeof order>;
+export interface StoreOrder {
+  orderId: string;
+  /** As the Store sent it: not every date can be read. */
+  orderPurchasedDate?: string | null | undefined;
+  orderLineItems: StoreOrderLine[];
+}
+export interface StoreOrderLine {
+  lineItemId: string;
+  lineItemState: string;
+  productId: string;
+  quantity?: number | null | undefined;
+}
 
-const ordersPage = z.looseObject({ items: z.array(order).nullish(), continuationToken: text });
+/** Null if absent. One that cannot be read is an error: the line could seem to be consumed already. */
+function quantityOrIssue(value: unknown, context: z.RefinementCtx): number | null {
+  const quantity = countOf(value);
+  if (quantity === null && value !== null)
+    context.addIssue({ code: 'custom', message: 'is no quantity', input: value });
+  return quantity;
+}
+
+const ordersPage = pageOf(order);
 
 /** A list of more pages than this counts as endless: 90 days of purchases need far fewer. */
 const pageLimit = 200;

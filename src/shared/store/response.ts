@@ -12,6 +12,11 @@ export interface StoreResponse {
 
 export const defaultOutageSeconds = 5;
 
+/** Whether the Store did what was asked: documented is 200, and a grant has been answered 201. */
+export function isSuccess({ status }: Pick<StoreResponse, 'status'>): boolean {
+  return status >= 200 && status < 300;
+}
+
 /** No answer, or none that could be read: what was asked may or may not have happened. */
 export class StoreNoResponseError extends Problem {
   constructor(cause: unknown) {
@@ -26,7 +31,7 @@ export class NothingSentError extends Problem {
   }
 }
 
-/** The Store answered with another status than 200. As a Problem it is what the caller of a read gets. */
+/** The Store answered with another status than that of a success. As a Problem it is what the caller of a read gets. */
 export class StoreRefusedError extends Problem {
   readonly operation: string;
   readonly response: StoreResponse;

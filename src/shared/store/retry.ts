@@ -21,7 +21,7 @@ export const idempotentRetryPolicy: RetryPolicy = { attempts: 2, onNoResponse: t
 const longestWaitMs = 5000;
 const baseMs = 200;
 /** A wait that leaves less time than this for the answer is not worth it. */
-const leastWorkMs = 1000;
+export const leastWorkMs = 1000;
 
 export function isRetriable(outcome: number | 'noResponse', policy: RetryPolicy): boolean {
   if (outcome === 429) return policy.onThrottling;

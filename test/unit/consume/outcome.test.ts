@@ -34,9 +34,9 @@ test('no refusal is final but those that the contract lists', () => {
 
 test('the order lines of a consume; none if the Store lists none', () => {
   const line = { orderId: 'o', orderLineItemId: 'l', quantityConsumed: 3 };
-  expect(consumeResult({ newQuantity: 7, orderTransactions: [line] }, 3)).toEqual({
+  expect(consumeResult({ newQuantity: 7, orderTransactions: [line] })).toEqual({
     newQuantity: 7,
     orders: [{ orderId: 'o', lineItemId: 'l', quantity: 3 }],
   });
-  expect(consumeResult({ newQuantity: 0, orderTransactions: null }, 3)).toEqual({ newQuantity: 0, orders: [] });
+  expect(consumeResult({ newQuantity: 0, orderTransactions: null })).toEqual({ newQuantity: 0, orders: [] });
 });

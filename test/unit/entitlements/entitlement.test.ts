@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Entitlement } from '../../../src/shared/contract/entitlements.ts';
 import { distinctProducts, entitlementOf, withoutDuplicates } from '../../../src/shared/entitlements/entitlement.ts';
+import { storeItem } from '../../../src/shared/store/storeItem.ts';
 
 const one = (over: Partial<Entitlement> = {}): Entitlement => ({
-  ...entitlementOf({ id: 'i', productId: 'P', skuId: '0010', status: 'Active', recurrenceData: undefined }, undefined),
+  ...entitlementOf(storeItem.parse({ id: 'i', productId: 'P', skuId: '0010', status: 'Active' }), undefined),
   ...over,
 });
 
@@ -18,7 +19,7 @@ test('what the Store leaves out gets a default, and unknown values are kept', ()
     recurrenceData: {},
     transactionId: '',
   };
-  expect(entitlementOf(item, 'second')).toEqual({
+  expect(entitlementOf(storeItem.parse(item), 'second')).toEqual({
     account: 'second',
     id: 'i',
     productId: 'P',
@@ -36,6 +37,33 @@ test('what the Store leaves out gets a default, and unknown values are kept', ()
     orderId: null,
     trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null },
   });
+});
+
+test('members that only some answers have are shown as they came, if they came', () => {
+  const more = {
+    legacyProductId: 'L',
+    devOfferId: 'D',
+    inAppOfferToken: 'T',
+    tags: { a: 1 },
+    productFamily: 'Games',
+    purchasedCountry: 'US',
+    sharingSource: 'Family',
+  };
+  expect(entitlementOf(storeItem.parse({ productId: 'P', ...more }), undefined)).toMatchObject({ id: null, ...more });
+  const none = Object.fromEntries(Object.keys(more).map((name) => [name, null]));
+  const shown = entitlementOf(storeItem.parse({ productId: 'P', ...none }), undefined);
+  for (const name of Object.keys(more)) expect(shown).not.toHaveProperty(name);
+});
+
+test('duplicates are told by ids without case, and shown as the Store wrote the better one', () => {
+  const old = one({ productId: 'p', skuId: 'A1', status: 'Expired', modifiedAt: '2026-01-01T00:00:00.000Z' });
+  const active = one({ productId: 'P', skuId: 'a1', status: 'active', id: null });
+  expect(withoutDuplicates([old, active])).toEqual([active]);
+  expect(withoutDuplicates([one({ status: 'revoked' }), { ...old, productId: 'P', skuId: '0010' }])).toHaveLength(1);
+  const products = [{ productId: 'a', skuId: '1' }, { productId: 'b' }, { productId: 'B', skuId: 'x' }];
+  expect(distinctProducts([...products, { productId: 'A', skuId: '1' }, { productId: 'B' }])).toEqual(
+    products.slice(0, 2),
+  );
 });
 
 test('among duplicates Active wins, then what was invalidated last, then Revoked', () => {

@@ -18,7 +18,9 @@ test.each([
 
 test.each([
   ['Purchased', 'completed'],
+  ['purchased', 'completed'],
   ['Canceled', 'rejected'],
+  ['Cancelled', 'rejected'],
   ...['Editing', 'CheckingOut', 'Pending', 'Refunded', 'ChargedBack', 'Novel'].map(
     (state) => [state, 'unknown'] as const,
   ),

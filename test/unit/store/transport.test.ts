@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { problemFromResponse } from '../../../src/shared/store/errors.ts';
 import { StoreNoResponseError } from '../../../src/shared/store/response.ts';
@@ -5,6 +6,11 @@ import { backoffMs, canWait, isRetriable, type RetryPolicy, readRetryPolicy } fr
 import { createStoreTransport } from '../../../src/shared/store/transport.ts';
 import { testCall, testClock } from '../../support/call.ts';
 import { json, type Reply, scripted } from '../../support/httpServer.ts';
+
+function parsedLine(line: string) {
+  const [level] = line.split(' ', 1);
+  return { level, ...JSON.parse(line.slice(line.indexOf('{'))) };
+}
 
 const once: RetryPolicy = { attempts: 1, onNoResponse: false, onThrottling: false };
 
@@ -37,6 +43,34 @@ test('a request: method, path, headers and body', async () => {
   const { method, path, headers, body } = server.received[0] ?? expect.fail('nothing received');
   expect({ method, path, body }).toEqual({ method: 'POST', path: '/v1/op', body: '{"a":1}' });
   expect(headers).toMatchObject({ authorization: 'Bearer t', 'content-type': 'application/json' });
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(headers['user-agent']).toBe(`microsoft-store-functions/${version}`);
+});
+
+test('a call is one line of the log: what came of it, how long it took, and what identifies it to support', async () => {
+  const ids = { 'MS-CorrelationId': 'c1', 'MS-RequestId': 'r1', 'MS-CV': 'v1' };
+  const fine = await sending([json(500, {}), json(201, { ok: true }, ids)]);
+  expect(await fine.outcome()).toMatchObject({ status: 201, body: { ok: true } });
+  expect(fine.call.lines.map(parsedLine)).toEqual([
+    {
+      level: 'info',
+      event: 'store.call',
+      correlationId: 'test',
+      operation: 'op',
+      outcome: 201,
+      ms: 200,
+      attempts: 2,
+      otherAttempts: '500',
+      cv: 'v1',
+      storeRequestId: 'r1',
+      storeCorrelationId: 'c1',
+    },
+  ]);
+  const refused = await sending([json(400, { code: 'BadRequest' }, ids)]);
+  await refused.outcome();
+  expect(refused.call.lines.map(parsedLine)).toMatchObject([
+    { level: 'warn', outcome: 400, attempts: 1, code: 'BadRequest', storeRequestId: 'r1' },
+  ]);
 });
 
 test('500 three times, then 200', async () => {
@@ -96,9 +130,13 @@ test.each([
   ['no answer at all', silent],
 ])('no readable answer: %s', async (_name, reply) => {
   const hangs = reply === endless || reply === silent;
-  const { outcome, call } = await sending([reply], { retry: once, attemptTimeoutMs: hangs ? 1000 : 30_000 });
+  const { outcome, call } = await sending([reply], {
+    retry: once,
+    attemptTimeoutMs: hangs ? 1000 : 30_000,
+    deadlineIn: 3_600_000,
+  });
   await expect(outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
-  expect(call.lines.join()).toContain('store.noResponse');
+  expect(call.lines.join()).toContain('"outcome":"noResponse"');
   const again = await sending([reply, json(200, { fine: 1 })], { attemptTimeoutMs: hangs ? 3000 : 30_000 });
   expect((await again.outcome()).body).toEqual({ fine: 1 });
 });
