@@ -70,6 +70,7 @@ async function answer(request, response) {
   const text = Buffer.concat(chunks).toString();
   const route = routes.find(({ method, path }) => method === request.method && path.test(request.url));
   if (!route) faults.push(`There is no ${request.method} ${request.url}.`);
+  if ('transfer-encoding' in request.headers) faults.push(`The body of ${request.url} is chunked: Azure drops it.`);
   const { requestBody, responses } = route?.operation ?? { responses: {} };
   const body = text === '' ? undefined : JSON.parse(text);
   if (requestBody) check(`${request.method} ${request.url}`, requestBody.content['application/json'].schema, body);

@@ -1,5 +1,6 @@
 // Generates the clients that clients.test.ts uses: node generate.js <OpenAPI document> <folder>.
-// The generators need the programming interface of TypeScript, which version 7 does not have: typescriptHook.js gives them another one.
+// The generators need the programming interface of TypeScript, which version 7 does not have: typescriptHook.js gives them an older one.
+// For the same reason package.json overrides the version that openapi-typescript asks for.
 import { writeFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { join } from 'node:path';

@@ -98,7 +98,7 @@ const retryAfter = {
   },
 };
 const location = {
-  Location: { description: 'The path of the record.', schema: { type: 'string', format: 'uri-reference' } },
+  Location: { description: 'The path of the record.', schema: { type: 'string' } },
 };
 
 const meanings: Record<number, string> = {
