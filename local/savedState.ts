@@ -24,7 +24,7 @@ export interface SavedStack {
 
 const file = 'stack.json';
 /** Grows when the functions can no longer read the tables of an earlier build. */
-const format = 2;
+const format = 3;
 
 export function newIdentities(): Identities {
   const app = () => ({ clientId: randomUUID(), secret: randomBytes(24).toString('base64url') });

@@ -32,7 +32,15 @@ export async function benchRecovery(stack: Stack, logFile: string): Promise<stri
     const longAgo = Date.now() - 3600_000;
     await inParallel(Array.from({ length: size }), 32, async (_, index) => {
       const user = all[index % playerCount]?.user ?? '';
-      await consumes.write(createRecord<ConsumeOrder, ConsumeResult>(user, randomUUID(), order, randomUUID(), longAgo));
+      await consumes.write(
+        createRecord<ConsumeOrder, ConsumeResult>(
+          user,
+          randomUUID(),
+          order,
+          { creator: randomUUID(), requestIdentity: false },
+          longAgo,
+        ),
+      );
     });
     const from = performance.now();
     const processed = await recoverAll(stack, log);

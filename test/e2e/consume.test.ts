@@ -133,16 +133,20 @@ test('the same id with other parameters, and the same id of another user', async
 });
 
 test.each([
-  ['429', { status: 429, headers: { 'retry-after': '1' } }],
-  ['401', { status: 401, times: 3 }],
-  ['500', { status: 500, times: 2 }],
-  ['503 with HTML', { status: 503, body: '<html>', contentType: 'text/html', times: 2 }],
-  ['400 in HTML', { status: 400, body: '<html>', contentType: 'text/html' }],
-  ['404 without words', { status: 404, body: '' }],
-  ['400 with an unknown code', { status: 400, body: { code: 'BadRequest', innererror: { code: 'Novel' } } }],
-  ['403', { status: 403, body: { code: 'Forbidden' } }],
-  ['200 of another shape', { status: 200, body: { newQuantity: 'many' }, times: 2 }],
-])('%s is answered pending; the same request later completes it, with one event', async (name, fault) => {
+  ['429', { status: 429, headers: { 'retry-after': '1' } }, 'store_throttled'],
+  ['401', { status: 401, times: 3 }, expect.stringMatching(/^store_(unauthorized|id_expired)$/)],
+  ['500', { status: 500, times: 2 }, 'store_unavailable'],
+  ['503 with HTML', { status: 503, body: '<html>', contentType: 'text/html', times: 2 }, 'store_unavailable'],
+  ['400 in HTML', { status: 400, body: '<html>', contentType: 'text/html' }, 'store_unavailable'],
+  ['404 without words', { status: 404, body: '' }, 'store_unavailable'],
+  [
+    '400 with an unknown code',
+    { status: 400, body: { code: 'BadRequest', innererror: { code: 'Novel' } } },
+    'store_unavailable',
+  ],
+  ['403', { status: 403, body: { code: 'Forbidden' } }, 'store_unavailable'],
+  ['200 of another shape', { status: 200, body: { newQuantity: 'many' }, times: 2 }, 'store_unavailable'],
+])('%s is answered pending; the same request later completes it, with one event', async (name, fault, reason) => {
   const user = `pending-${name}`;
   await register(user);
   coins(user, 3);
@@ -159,6 +163,7 @@ test.each([
     managedBy: 'store',
     quantity: 2,
     since: expect.any(String),
+    reason,
   });
   expect(Number(pending.headers.get('retry-after'))).toBeGreaterThan(0);
   const record = await api('GET', pending.headers.get('location') ?? '');

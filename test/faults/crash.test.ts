@@ -198,8 +198,8 @@ test('killed while the recovery reads its lists: at the first ones, at the last 
   const before = proxy.count().requests;
   await recover();
   const lists = proxy.count().requests - before;
-  // Events and attempts, of consumes and of grants.
-  expect(lists).toBe(4 * fulfilmentShards);
+  // Events, attempts and what remains, of consumes and of grants.
+  expect(lists).toBe(6 * fulfilmentShards);
   for (const step of [1, 2, 3, fulfilmentShards, lists / 2 + 1, lists - 1, lists]) {
     const last = killed.at(-1);
     if (!last || (await recordOf(last)).body.state !== 'pending')

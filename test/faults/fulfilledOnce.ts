@@ -15,10 +15,6 @@ interface Line {
   quantity: number;
 }
 
-export async function eventsOf(user: string): Promise<Event[]> {
-  return (await allEvents()).filter(({ subject }) => subject === user);
-}
-
 /** What must be true in the end, whatever failed before: each is fulfilled once, with its lines and so many events. */
 export async function expectFulfilledOnce(made: (Fulfilment & { events: number })[]): Promise<void> {
   const records = await Promise.all(made.map(recordOf));

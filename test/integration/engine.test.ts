@@ -1,72 +1,18 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningAzurite, startAzurite } from '../../local/azurite.ts';
+import { expect, test } from 'vitest';
 import { Problem } from '../../src/shared/contract/problems.ts';
 import { createOnKeysRegistered } from '../../src/shared/fulfilment/keysRegistered.ts';
-import { createRecovery } from '../../src/shared/fulfilment/recovery.ts';
-import { createResume } from '../../src/shared/fulfilment/resume.ts';
-import { createSubmit } from '../../src/shared/fulfilment/submit.ts';
-import type { FulfilmentHandler, Outcome } from '../../src/shared/fulfilment/types.ts';
 import { inParallel } from '../../src/shared/lib/inParallel.ts';
 import { createFulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
-import { createTableOpener, type OpenTable } from '../../src/shared/state/tables.ts';
-import { testCall, testClock } from '../support/call.ts';
+import { testCall } from '../support/call.ts';
+import { done, engineOf, newTableName, noAnswer, openTable, type TestRequest, useTables } from './engineParts.ts';
 
-let azurite: RunningAzurite;
-let openTable: OpenTable;
-beforeAll(async () => {
-  azurite = await startAzurite();
-  openTable = createTableOpener({ connectionString: azurite.connectionString }, { getToken: async () => null });
-});
-afterAll(() => azurite.stop());
+useTables();
 
-interface Request {
-  account: string;
-  what: string;
-}
-type Handler = FulfilmentHandler<Request, string, string>;
-const done: Outcome<string> = { outcome: 'completed', result: 'done' };
-const unknown: Outcome<string> = { outcome: 'unknown', why: 'test' };
-
-/** The engine with real tables and a Store that answers what the test sets. The clock moves only by the test. */
-function engineOf(over: Partial<Handler> = {}) {
-  const clock = testClock();
-  const attempts: string[] = [];
-  const published: string[] = [];
-  const store = { answer: done, takesMs: 0 };
-  const handler: Handler = {
-    isSameRequest: (a, b) => a.what === b.what,
-    identity: async () => 'someone',
-    attempt: async (_, record) => {
-      attempts.push(record.leaseId);
-      await new Promise((resolve) => setTimeout(resolve, store.takesMs));
-      return store.answer;
-    },
-    saveOrderLines: async () => undefined,
-    publishOutcome: async ({ id }) => {
-      published.push(id);
-    },
-    ...over,
-  };
-  const table = createFulfilmentsTable<Request, string>(openTable, 'Consumes');
-  const parts = { handler, table, clock };
-  const resume = createResume(parts);
-  const run = createSubmit(parts);
-  const recover = () =>
-    createRecovery([{ name: 'consume', table, resume }], clock)(testCall({ deadline: clock.now() + 270_000 }));
-  const call = () => testCall({ deadline: clock.now() + 50_000 });
-  const submit = (id: string, what = 'r', context = call()) => run(context, 'u', id, { account: 'default', what });
-  return { clock, attempts, published, store, table, submit, resume, recover, call };
-}
-
-const counts = (processed: number, skipped: number) => ({
-  'consume.processed': processed,
-  'consume.skipped': skipped,
-  'consume.remaining': false,
-});
+const count = (over: object) => expect.objectContaining({ 'consume.timeOver': false, ...over });
 
 test('of ten repeats at the same moment one asks the Store', async () => {
   const { attempts, published, store, submit } = engineOf();
-  store.answer = unknown;
+  store.answer = noAnswer;
   expect((await submit('race')).record.state).toBe('pending');
   store.answer = done;
   // Longer than a table request: without the lease, others would make their attempts meanwhile.
@@ -80,9 +26,12 @@ test('of ten repeats at the same moment one asks the Store', async () => {
 test('a replay needs no key, and other parameters are refused without one', async () => {
   const { submit } = engineOf();
   await submit('keyless');
-  const { submit: again } = engineOf({ identity: () => new Promise(() => undefined) });
+  const { submit: again } = engineOf({ handler: { identity: () => new Promise(() => undefined) } });
   expect(await again('keyless')).toMatchObject({ replayed: true, record: { state: 'completed' } });
-  await expect(again('keyless', 'other')).rejects.toMatchObject({ code: 'tracking_id_reused' });
+  await expect(again('keyless', 'other')).rejects.toMatchObject({
+    code: 'tracking_id_reused',
+    message: expect.stringContaining('another what'),
+  });
 });
 
 test('a record that is voided while another request waits for it is created again', async () => {
@@ -90,7 +39,7 @@ test('a record that is voided while another request waits for it is created agai
   const waiting = new Promise<string>((_, reject) => {
     refuse = reject;
   });
-  const first = engineOf({ identity: () => waiting });
+  const first = engineOf({ handler: { identity: () => waiting } });
   const creating = first.submit('void');
   creating.catch(() => undefined);
   await expect.poll(async () => (await first.table.get('u', 'void'))?.state).toBe('pending');
@@ -103,56 +52,62 @@ test('a record that is voided while another request waits for it is created agai
 });
 
 test('the recovery processes a list of many pages, skips what fails, and ends', async () => {
-  const broken = engineOf();
-  broken.store.answer = unknown;
+  const tableName = newTableName();
+  const broken = engineOf({ tableName });
+  broken.store.answer = noAnswer;
   const ids = Array.from({ length: 230 }, (_, index) => `page-${index}`);
   await inParallel(ids, 16, (id) => broken.submit(id));
   const { clock, attempts, published, recover } = engineOf({
-    publishOutcome: async ({ id }) => {
-      if (Number(id.slice(5)) % 2 === 0) throw new Problem('unavailable', 'no outbox');
-      published.push(id);
+    tableName,
+    handler: {
+      publishOutcome: async ({ id }) => {
+        if (Number(id.slice(5)) % 2 === 0) throw new Problem('unavailable', 'no outbox');
+        published.push(id);
+      },
     },
   });
   clock.advance(61_000);
-  expect(await recover()).toEqual(counts(ids.length, 0));
+  expect(await recover()).toEqual(count({ 'consume.settled': ids.length, 'consume.remaining': 0 }));
   expect(attempts).toHaveLength(ids.length);
   // Events that could not be published are tried again later. Here they always fail, and the run ends all the same.
   clock.advance(61_000);
-  expect(await recover()).toEqual(counts(0, ids.length / 2));
+  expect(await recover()).toEqual(count({ 'consume.settled': 0, 'consume.skipped': ids.length / 2 }));
   expect(attempts).toHaveLength(ids.length);
   expect(published).toHaveLength(ids.length / 2);
 });
 
-test('an attempt that leaves no time to write its outcome is not made', async () => {
-  const { clock, attempts, resume, table, submit } = engineOf();
+test('an attempt that leaves no time to write its outcome is not made: nothing is sent, no record stays', async () => {
+  const { clock, attempts, resume, table, submit } = engineOf({ tableName: newTableName() });
   const late = testCall({ deadline: clock.now() + 13_000 });
-  expect((await submit('late', 'r', late)).record.state).toBe('pending');
-  const stored = await table.get('u', 'late');
-  if (!stored) expect.fail('no record');
-  expect(await resume(late, stored)).toBe(false);
+  await expect(submit('late', 'r', late)).rejects.toMatchObject({ code: 'unavailable' });
+  expect(await table.get('u', 'late')).toMatchObject({ state: 'void' });
+  const waiting = engineOf({ handler: { attempt: () => Promise.reject(noAnswer) } });
+  await waiting.submit('late recovery');
+  const stored = await waiting.table.get('u', 'late recovery');
+  expect(stored && (await resume(late, stored))).toBe('skipped');
   expect(attempts).toEqual([]);
   expect((await submit('late')).record.state).toBe('completed');
 });
 
-const noGrants = () => createFulfilmentsTable<Request, string>(openTable, 'Grants');
+const noGrants = () => createFulfilmentsTable<TestRequest, unknown>(openTable, 'Grants');
 
 test('registered keys make pending records of that account due; the next run of the timer attempts them', async () => {
-  const { clock, attempts, store, table, submit, recover, call } = engineOf();
-  store.answer = unknown;
+  const { clock, attempts, store, table, submit, recover, call } = engineOf({ tableName: newTableName() });
+  store.answer = noAnswer;
   await submit('woken');
   store.answer = done;
   const onKeysRegistered = createOnKeysRegistered({ consumes: table, grants: noGrants() }, clock);
   await onKeysRegistered(call(), 'u', 'another account', ['collections']);
-  expect(await recover()).toEqual(counts(0, 0));
+  expect(await recover()).toEqual(count({ 'consume.settled': 0, 'consume.remaining': 1 }));
   await onKeysRegistered(call(), 'u', 'default', ['collections']);
   expect(attempts).toHaveLength(1);
-  expect(await recover()).toEqual(counts(1, 0));
+  expect(await recover()).toEqual(count({ 'consume.settled': 1, 'consume.remaining': 0 }));
   expect((await table.get('u', 'woken'))?.state).toBe('completed');
 });
 
 test('a record that cannot be read does not stop the others when keys are registered', async () => {
-  const { clock, store, table, submit, recover, call } = engineOf();
-  store.answer = unknown;
+  const { clock, store, table, submit, recover, call } = engineOf({ tableName: newTableName() });
+  store.answer = noAnswer;
   const ids = Array.from({ length: 30 }, (_, index) => `many-${index}`);
   await inParallel(ids, 8, (id) => submit(id));
   const broken = {
@@ -167,17 +122,43 @@ test('a record that cannot be read does not stop the others when keys are regist
   expect(by.lines.filter((line) => line.includes('notMadeDue'))).toHaveLength(1);
   store.answer = done;
   clock.advance(61_000);
-  expect(await recover()).toEqual(counts(ids.length, 0));
+  expect(await recover()).toEqual(count({ 'consume.settled': ids.length }));
+});
+
+test('a registration makes records due for 30 s at most, and not after its own deadline', async () => {
+  const { clock, store, table, submit } = engineOf({ tableName: newTableName() });
+  store.answer = noAnswer;
+  const ids = Array.from({ length: 40 }, (_, index) => `slow-${index}`);
+  await inParallel(ids, 8, (id) => submit(id));
+  const slow = {
+    ...table,
+    get: (userId: string, id: string) => {
+      clock.advance(1000);
+      return table.get(userId, id);
+    },
+  };
+  const onKeysRegistered = createOnKeysRegistered({ consumes: slow, grants: noGrants() }, clock);
+  const madeDue = async () => {
+    const records = await Promise.all(ids.map((id) => table.get('u', id)));
+    return records.filter((record) => record?.recoveryAttempts === 0 && (record.dueAt ?? 0) <= clock.now()).length;
+  };
+  const before = clock.now();
+  await onKeysRegistered(testCall({ deadline: before + 5000 }), 'u', 'default', ['collections']);
+  const first = await madeDue();
+  expect(first).toBeGreaterThan(0);
+  // 16 at once are under way when the time is over.
+  expect(first).toBeLessThanOrEqual(5 + 16);
+  expect(clock.now() - before).toBeLessThan(30_000);
 });
 
 test('keys that are registered again and again do not make the pauses longer', async () => {
-  const { clock, store, table, submit, recover, call } = engineOf();
-  store.answer = unknown;
+  const { clock, store, table, submit, recover, call } = engineOf({ tableName: newTableName() });
+  store.answer = noAnswer;
   await submit('patient');
   const onKeysRegistered = createOnKeysRegistered({ consumes: table, grants: noGrants() }, clock);
   for (let round = 0; round < 4; round += 1) {
     await onKeysRegistered(call(), 'u', 'default', ['collections']);
-    expect(await recover()).toEqual(counts(1, 0));
+    expect(await recover()).toEqual(count({ 'consume.pending': 1 }));
   }
   const record = await table.get('u', 'patient');
   expect(record?.recoveryAttempts).toBe(1);
@@ -185,26 +166,73 @@ test('keys that are registered again and again do not make the pauses longer', a
 });
 
 test('the recovery publishes pending events before it makes any attempt', async () => {
+  const tableName = newTableName();
   const order: string[] = [];
   const failing = engineOf({
-    publishOutcome: () => Promise.reject(new Problem('unavailable', 'no outbox')),
+    tableName,
+    handler: { publishOutcome: () => Promise.reject(new Problem('unavailable', 'no outbox')) },
   });
-  failing.store.answer = unknown;
+  failing.store.answer = noAnswer;
   await failing.submit('early attempt');
   await failing.submit('later event');
   failing.clock.advance(1000);
   failing.store.answer = done;
   await failing.submit('later event');
   const { clock, recover } = engineOf({
-    attempt: async (_, { id }) => {
-      order.push(`attempt ${id}`);
-      return done;
-    },
-    publishOutcome: async ({ id }) => {
-      order.push(`event ${id}`);
+    tableName,
+    handler: {
+      attempt: async (_, { id }) => {
+        order.push(`attempt ${id}`);
+        return done;
+      },
+      publishOutcome: async ({ id }) => {
+        order.push(`event ${id}`);
+      },
     },
   });
   clock.advance(62_000);
-  expect(await recover()).toEqual(counts(2, 0));
+  expect(await recover()).toEqual(count({ 'consume.settled': 2 }));
   expect(order).toEqual(['event later event', 'attempt early attempt', 'event early attempt']);
+});
+
+test('a run of the recovery ends after 4 minutes, with a place for the record that is under way; the next goes on', async () => {
+  const tableName = newTableName();
+  const lost = engineOf({ tableName });
+  lost.store.answer = noAnswer;
+  const ids = Array.from({ length: 12 }, (_, index) => `long-${index}`);
+  await inParallel(ids, 8, (id) => lost.submit(id));
+  const engine = engineOf({
+    tableName,
+    handler: {
+      attempt: async () => {
+        engine.clock.advance(30_000);
+        return done;
+      },
+    },
+  });
+  engine.clock.advance(61_000);
+  const startedAt = engine.clock.now();
+  const first = await engine.recover();
+  expect(first).toMatchObject({ 'consume.timeOver': true, 'consume.settled': 8, 'consume.remaining': 4 });
+  expect(engine.clock.now() - startedAt).toBe(240_000);
+  expect(await engine.recover()).toMatchObject({
+    'consume.timeOver': false,
+    'consume.settled': 4,
+    'consume.remaining': 0,
+  });
+});
+
+test('the recovery counts what remains, and how old the oldest is', async () => {
+  const engine = engineOf({ tableName: newTableName() });
+  engine.store.answer = noAnswer;
+  await engine.submit('first');
+  engine.clock.advance(30 * 60_000);
+  await engine.submit('second');
+  engine.clock.advance(61_000);
+  expect(await engine.recover()).toMatchObject({
+    'consume.pending': 2,
+    'consume.settled': 0,
+    'consume.remaining': 2,
+    'consume.oldestAgeMinutes': 31,
+  });
 });

@@ -20,7 +20,13 @@ afterAll(() => azurite.stop());
 
 const now = Date.parse('2026-11-22T06:35:00.000Z');
 const newRecord = (id: string, userId = 'u') =>
-  createRecord<string, { text: string }>(userId, id, 'request', `creator of ${id}`, now);
+  createRecord<string, { text: string }>(
+    userId,
+    id,
+    'request',
+    { creator: `creator of ${id}`, requestIdentity: false },
+    now,
+  );
 const fulfilments = () => createFulfilmentsTable<string, { text: string }>(openTable, 'Consumes');
 
 async function written(id: string, userId?: string) {
@@ -68,7 +74,13 @@ test('the list has what is due, the longest due first, and nothing that is settl
   const table = fulfilments();
   const user = 'list';
   const [first, second, settled] = [await written('1', user), await written('2', user), await written('3', user)];
-  const later = transition(first, { type: 'attempt', now: now + 120_000, leaseId: 'l', by: 'recovery' });
+  const later = transition(first, {
+    type: 'attempt',
+    now: now + 120_000,
+    leaseId: 'l',
+    by: 'recovery',
+    byRequestIdentity: false,
+  });
   const done = transition(settled, { type: 'complete', now, byCreator: true, result: { text: '' } });
   if (!later || !done) expect.fail('no transition');
   await table.write(later, first);
@@ -81,17 +93,48 @@ test('the list has what is due, the longest due first, and nothing that is settl
   expect(await dueBy(now + 59_999)).toEqual([]);
   expect(await dueBy(now + 60_000)).toEqual([second.id]);
   expect(await dueBy(now + 3_600_000)).toEqual([second.id, first.id]);
-  expect((await table.dueForUser(user)).map(({ id }) => id)).toEqual(['2', '1']);
-  expect(await table.dueForUser('lis')).toEqual([]);
+  expect(await table.pendingOfUser(user)).toEqual([
+    { userId: user, id: '1' },
+    { userId: user, id: '2' },
+  ]);
+  expect(await table.pendingOfUser('lis')).toEqual([]);
 });
 
-test('a result of thousands of orders comes back whole', async () => {
-  const stored = await written('long');
-  const result = { text: 'x'.repeat(450_000) };
+test('the pending records of a user are found without reading those of others', async () => {
+  const client = TableClient.fromConnectionString(azurite.connectionString, 'Consumes', {
+    allowInsecureConnection: true,
+  });
+  await written('p1', 'owner');
+  const rows = async (filter: string) => {
+    let found = 0;
+    for await (const _ of client.listEntities({ queryOptions: { filter } })) found += 1;
+    return found;
+  };
+  // The filter names a range of row keys of this user alone: a filter by a column would read the whole partition.
+  const filters: string[] = [];
+  const spied = createFulfilmentsTable<string, { text: string }>((name) => {
+    const table = openTable(name);
+    return {
+      ...table,
+      list: (filter, limit) => {
+        filters.push(filter);
+        return table.list(filter, limit);
+      },
+    };
+  }, 'Consumes');
+  expect(await spied.pendingOfUser('owner')).toEqual([{ userId: 'owner', id: 'p1' }]);
+  expect(filters.map((filter) => filter.replace(/\b\w+ (eq|gt|lt) '[^']*'/g, 'key'))).toEqual(['key and key and key']);
+  expect(await rows(filters[0] ?? '')).toBe(1);
+});
+
+test.each([450_000, 480_001, 3_000_000])('a result of %i characters comes back whole', async (length) => {
+  const stored = await written(`long ${length}`);
+  const result = { text: 'x'.repeat(length) };
   const done = transition(stored, { type: 'complete', now, byCreator: true, result });
   if (!done) expect.fail('no transition');
   await fulfilments().write(done, stored);
-  expect((await fulfilments().get('u', 'long'))?.result).toEqual(result);
+  const found = await fulfilments().get('u', `long ${length}`);
+  expect(found?.result?.text === result.text).toBe(true);
 });
 
 const common = (trackingId: string) => ({

@@ -5,7 +5,7 @@ import type { CallContext } from '../lib/callContext.ts';
 import type { StoreCaller } from '../store/authorize.ts';
 import { type ConsumeOrder, type ConsumeResult, consumeView, orderOf } from './record.ts';
 
-/** @throws Problem of the rejection, tracking_id_reused, unknown_user, store_id_expired, unavailable */
+/** @throws Problem of the rejection, tracking_id_reused, unknown_user, store_id_expired, store_unauthorized, unavailable */
 export type Consume = (call: CallContext, body: ConsumeBody) => Promise<ConsumeCompleted | ConsumePending>;
 
 export function createConsumeService(
@@ -17,7 +17,13 @@ export function createConsumeService(
     const requestIdentity = xToken && { xToken };
     const { record, replayed } = await submit(call, userId, trackingId, orderOf(body, sandbox), requestIdentity);
     const view = consumeView(record, replayed);
-    if (view.state === 'rejected') throw rejectionProblem(view);
+    if (view.state === 'rejected') throw rejectionProblem(view, rejectionAdvice(view));
     return view;
   };
+}
+
+/** The Store refuses a developer-managed product that is asked for with a quantity (store-api.md 2.4). */
+function rejectionAdvice({ code, managedBy }: { code: string; managedBy: string }): string | undefined {
+  if (code !== 'store_rejected' || managedBy === 'developer') return undefined;
+  return 'If the product is developer-managed (UnmanagedConsumable), send managedBy "developer" and no quantity.';
 }

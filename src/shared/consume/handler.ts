@@ -1,37 +1,30 @@
 import type { FulfilmentHandler, Outcome } from '../fulfilment/types.ts';
 import type { CallContext } from '../lib/callContext.ts';
-import { inParallel } from '../lib/inParallel.ts';
 import type { EventsTable } from '../state/events.ts';
-import { isXToken, type StoreCaller } from '../store/authorize.ts';
-import type { CollectionsApi, Consumed } from '../store/collections.ts';
+import type { StoreCaller } from '../store/authorize.ts';
+import type { CollectionsApi } from '../store/collections.ts';
 import { refusalOf } from '../store/response.ts';
-import { type MatchParts, matchByOrders } from './match.ts';
-import { consumeRefusal, consumeResult } from './outcome.ts';
-import { type ConsumeOrder, type ConsumeRecord, type ConsumeResult, consumeView, isSameOrder } from './record.ts';
+import { concludeConsume } from './conclude.ts';
+import type { MatchParts } from './match.ts';
+import { consumeRejection, consumeResult } from './outcome.ts';
+import { type ConsumeOrder, type ConsumeRecord, type ConsumeResult, consumeView, differingMember } from './record.ts';
 
 export interface ConsumeParts extends MatchParts {
   collections: CollectionsApi;
   events: EventsTable;
 }
 
-const linesAtOnce = 32;
-
 /** A consume is sent with a stored key, or with an X-token in this one call. */
 export function createConsumeHandler(parts: ConsumeParts): FulfilmentHandler<ConsumeOrder, ConsumeResult, StoreCaller> {
-  const { keyring, lines, events } = parts;
+  const { keyring, events } = parts;
   return {
-    isSameRequest: isSameOrder,
+    differingMember,
 
     identity: (call, { userId, request }) => keyring.forUser(call, userId, request.account, 'collections'),
 
     attempt: (call, record, caller) => attemptConsume(parts, call, record, caller),
 
-    async saveOrderLines({ userId, id, request }, { orders }) {
-      const { account, productId } = request;
-      await inParallel(orders, linesAtOnce, (line) =>
-        lines.claim({ userId, trackingId: id, account, productId, ...line }),
-      );
-    },
+    conclude: (call, record, result) => concludeConsume(parts, call, record, result),
 
     async publishOutcome(record) {
       const { userId, id, settledAt, createdAt } = record;
@@ -44,30 +37,24 @@ export function createConsumeHandler(parts: ConsumeParts): FulfilmentHandler<Con
 }
 
 async function attemptConsume(
-  parts: ConsumeParts,
+  { collections }: Pick<ConsumeParts, 'collections'>,
   call: CallContext,
-  record: ConsumeRecord,
+  { id, request }: ConsumeRecord,
   caller: StoreCaller,
 ): Promise<Outcome<ConsumeResult>> {
-  const { productId, quantity, managedBy, sandbox, byXToken } = record.request;
-  // With a key the Store refuses it, even if it was done with the X-token (store-api.md 2.4): that refusal is not final.
-  if (byXToken && managedBy === 'developer' && sandbox !== 'RETAIL' && !isXToken(caller)) {
-    return { outcome: 'unknown', why: 'only an X-token consumes it in a sandbox' };
-  }
-  let consumed: Consumed;
+  const { productId, quantity, managedBy, sandbox } = request;
   try {
-    consumed = await parts.collections.consume(call, caller, {
+    const consumed = await collections.consume(call, caller, {
       productId,
-      trackingId: record.id,
+      trackingId: id,
       sandbox,
       ...(managedBy === 'store' && { removeQuantity: quantity }),
     });
+    return { outcome: 'completed', result: consumeResult(consumed, quantity) };
   } catch (fault) {
     const refusal = refusalOf(fault, 'consume');
-    if (refusal) return consumeRefusal(refusal);
+    const rejection = refusal && consumeRejection(refusal);
+    if (rejection) return { outcome: 'rejected', rejection };
     throw fault;
   }
-  const result = consumeResult(consumed);
-  if (managedBy === 'store' || result.orders.length > 0) return { outcome: 'completed', result };
-  return { outcome: 'completed', result: { ...result, orders: await matchByOrders(call, parts, record) } };
 }

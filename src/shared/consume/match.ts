@@ -1,6 +1,7 @@
-import { Problem } from '../contract/problems.ts';
 import type { CallContext } from '../lib/callContext.ts';
+import { chunksOf } from '../lib/chunks.ts';
 import type { Clock } from '../lib/clock.ts';
+import { isSameId } from '../lib/ids.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import type { FulfilmentsTable } from '../state/fulfilments.ts';
 import type { LineClaim, OrderLinesTable } from '../state/orderLines.ts';
@@ -15,101 +16,162 @@ export interface MatchParts {
   purchase: PurchaseApi;
   lines: OrderLinesTable;
   /** Consumes that are not settled. */
-  pendingRecords: Pick<FulfilmentsTable<ConsumeOrder, ConsumeResult>, 'dueForUser' | 'get'>;
+  pendingRecords: Pick<FulfilmentsTable<ConsumeOrder, ConsumeResult>, 'pendingOfUser' | 'get'>;
   clock: Clock;
 }
 
-export interface PurchasedLine {
+export interface CandidateLine {
   orderId: string;
   lineItemId: string;
   quantity: number;
   purchasedAt: string;
+  /** Refunded after it was consumed: a consume took it for certain. */
+  revoked: boolean;
+}
+
+/** A line with the consumes that claim it. */
+export interface ClaimedLine {
+  line: CandidateLine;
+  claims: LineClaim[];
+}
+
+/** The lines that were found, perhaps none; without them the search stopped at the deadline, after the line of this key. */
+export interface Match {
+  orders?: ConsumedLine[];
+  searchedTo?: string | undefined;
 }
 
 const linesAtOnce = 16;
+/** An attempt whose end is not recorded may go on this long after its lease, in a process whose clock is late. */
+const clockToleranceMs = 2 * 60_000;
 
 /**
- * The order line of a developer-managed consume whose ids were lost, since its replay returns none (store-api.md 2.4): the oldest
- * purchased one that no record claims. Empty if there is none, or the user has no key to ask for it.
- * @throws Problem when it cannot be decided yet: the orders cannot be read, or another consume may still claim a line
+ * The order line of a developer-managed consume whose ids were lost, since its replay returns none (store-api.md 2.4). No line: the Store
+ * lists none that could be it.
+ * @throws Problem when it cannot be decided yet: the orders cannot be read, also for want of a purchase key, or another consume may
+ * still claim a line
  */
 export async function matchByOrders(
   call: CallContext,
   parts: MatchParts,
   record: ConsumeRecord,
-): Promise<ConsumedLine[]> {
+  searchedTo: string | undefined,
+): Promise<Match> {
   if (await hasConcurrentConsume(parts, record)) {
     throw storeUnavailable({ cause: new Error('another consume of this product may still claim a line') });
   }
-  try {
-    const candidates = await purchasedLines(call, parts, record);
-    const claims = await inParallel(candidates, linesAtOnce, ({ orderId, lineItemId }) =>
-      parts.lines.claims(orderId, lineItemId, record.request.productId),
-    );
-    const line = lineToClaim(candidates, claims, record);
-    if (line) return [{ orderId: line.orderId, lineItemId: line.lineItemId, quantity: 1, matchedBy: 'orders' }];
-    call.log('warn', 'consume.noOrderLine', { trackingId: record.id, candidates: candidates.length });
-  } catch (fault) {
-    if (!(fault instanceof Problem && fault.code === 'unknown_user')) throw fault;
-    call.log('warn', 'consume.noOrderLine', { trackingId: record.id, code: fault.code });
+  const candidates = await candidateLines(call, parts, record);
+  const search = await readClaims(parts, call, record, candidates, searchedTo);
+  const found = lineToClaim(search.claimed, record);
+  if (found && (search.complete || isOwnLine(found, record))) {
+    const { orderId, lineItemId } = found.line;
+    return { orders: [{ orderId, lineItemId, quantity: 1, matchedBy: 'orders' }] };
   }
-  return [];
+  if (!search.complete) return { searchedTo: search.searchedTo };
+  call.log('warn', 'consume.noOrderLine', {
+    userId: record.userId,
+    id: record.id,
+    candidates: candidates.length,
+  });
+  return { orders: [] };
 }
 
-/** The line that this very consume claimed in an earlier attempt, or the first that is not fully claimed. Pure. */
+/**
+ * The line that this very consume claimed in an earlier attempt; else one that was refunded after a consume that is not known; else the
+ * oldest that is not wholly claimed. Pure.
+ */
 export function lineToClaim(
-  candidates: PurchasedLine[],
-  claims: LineClaim[][],
-  { userId, id }: Pick<ConsumeRecord, 'userId' | 'id'>,
-): PurchasedLine | undefined {
-  const isOwn = (claim: LineClaim) => claim.userId === userId && claim.trackingId === id;
-  const claimedUnits = (index: number) => (claims[index] ?? []).reduce((sum, claim) => sum + claim.quantity, 0);
-  return (
-    candidates.find((_, index) => claims[index]?.some(isOwn)) ??
-    candidates.find(({ quantity }, index) => claimedUnits(index) < quantity)
-  );
+  lines: ClaimedLine[],
+  record: Pick<ConsumeRecord, 'userId' | 'id'>,
+): ClaimedLine | undefined {
+  const free = lines.filter(isFree);
+  return lines.find((one) => isOwnLine(one, record)) ?? free.find(({ line }) => line.revoked) ?? free[0];
 }
 
-/** Whether another consume of the same product is leased: it may have been answered with a line that it has not claimed yet. */
+function isOwnLine({ claims }: ClaimedLine, { userId, id }: Pick<ConsumeRecord, 'userId' | 'id'>): boolean {
+  return claims.some((claim) => claim.userId === userId && claim.trackingId === id);
+}
+
+function isFree({ line, claims }: ClaimedLine): boolean {
+  return claims.reduce((sum, claim) => sum + claim.quantity, 0) < line.quantity;
+}
+
+/**
+ * Reads who claims the lines: all that were refunded after a consume, then the purchased ones from the oldest to the first that is free
+ * or claimed by this consume. The Store consumes the oldest first, so the own claim of an earlier attempt is not behind a free line.
+ */
+async function readClaims(
+  { lines, clock }: Pick<MatchParts, 'lines' | 'clock'>,
+  call: CallContext,
+  record: ConsumeRecord,
+  candidates: CandidateLine[],
+  after: string | undefined,
+): Promise<{ claimed: ClaimedLine[]; searchedTo: string | undefined; complete: boolean }> {
+  const claimsOf = async (line: CandidateLine): Promise<ClaimedLine> => {
+    return { line, claims: await lines.claims(line.orderId, line.lineItemId, record.request.productId) };
+  };
+  const revoked = candidates.filter((line) => line.revoked);
+  const purchased = candidates.filter((line) => !line.revoked && (after === undefined || keyOf(line) > after));
+  const claimed = await inParallel(revoked, linesAtOnce, claimsOf);
+  let searchedTo = after;
+  for (const batch of chunksOf(purchased, linesAtOnce)) {
+    if (clock.now() >= call.deadline) return { claimed, searchedTo, complete: false };
+    const found = await inParallel(batch, linesAtOnce, claimsOf);
+    claimed.push(...found);
+    if (found.some((one) => isFree(one) || isOwnLine(one, record))) break;
+    searchedTo = keyOf(batch.at(-1) as CandidateLine);
+  }
+  return { claimed, searchedTo, complete: true };
+}
+
+/** Whether another consume of the same product is at work: it may have been answered with a line that it has not claimed yet. */
 async function hasConcurrentConsume(
   { clock, pendingRecords }: MatchParts,
   { userId, id, request }: ConsumeRecord,
 ): Promise<boolean> {
-  const entries = (await pendingRecords.dueForUser(userId)).filter((entry) => entry.id !== id);
-  const others = await inParallel(entries, linesAtOnce, (entry) => pendingRecords.get(entry.userId, entry.id));
+  const ids = (await pendingRecords.pendingOfUser(userId)).filter((one) => one.id !== id);
+  const others = await inParallel(ids, linesAtOnce, (one) => pendingRecords.get(one.userId, one.id));
   return others.some(
     (other) =>
       other?.state === 'pending' &&
-      other.leaseExpiresAt > clock.now() &&
-      other.request.productId === request.productId &&
+      other.leaseExpiresAt !== 0 &&
+      other.leaseExpiresAt + clockToleranceMs > clock.now() &&
+      isSameId(other.request.productId, request.productId) &&
       other.request.account === request.account,
   );
 }
 
-async function purchasedLines(call: CallContext, parts: MatchParts, record: ConsumeRecord): Promise<PurchasedLine[]> {
+/** @throws Problem store_id_expired without a purchase key, which the game client can make */
+async function candidateLines(call: CallContext, parts: MatchParts, record: ConsumeRecord): Promise<CandidateLine[]> {
   const { account, productId, sandbox } = record.request;
   const userKey = await parts.keyring.forUser(call, record.userId, account, 'purchase');
-  const orders = await parts.purchase.queryOrders(call, userKey, { states: ['Purchased'], sandbox });
-  return linesOf(orders, productId);
+  const states = ['Purchased', 'Revoked'] as const;
+  return linesOf(await parts.purchase.queryOrders(call, userKey, { states: [...states], sandbox }), productId);
 }
 
-/** The purchased lines of one product, the oldest first. Pure. */
-export function linesOf(orders: StoreOrder[], productId: string): PurchasedLine[] {
+/** The lines of one product that may have been consumed, the oldest first. Pure. */
+export function linesOf(orders: StoreOrder[], productId: string): CandidateLine[] {
   return orders
     .flatMap(({ orderId, orderPurchasedDate, orderLineItems }) =>
       orderLineItems
-        .filter((line) => line.productId === productId && line.lineItemState === 'Purchased')
-        .map(({ lineItemId, quantity }) => ({
+        .filter((line) => isSameId(line.productId, productId) && /^(purchased|revoked)$/i.test(line.lineItemState))
+        .map(({ lineItemId, quantity, lineItemState }) => ({
           orderId,
           lineItemId,
           quantity: quantity ?? 1,
           purchasedAt: isoOf(orderPurchasedDate) ?? orderPurchasedDate ?? '',
+          revoked: /^revoked$/i.test(lineItemState),
         })),
     )
     .sort(byPurchase);
 }
 
-function byPurchase(a: PurchasedLine, b: PurchasedLine): number {
-  if (a.purchasedAt === b.purchasedAt) return 0;
-  return a.purchasedAt < b.purchasedAt ? -1 : 1;
+/** Sorts lines by their purchase, and identifies them. */
+function keyOf({ purchasedAt, orderId, lineItemId }: CandidateLine): string {
+  return `${purchasedAt} ${orderId} ${lineItemId}`;
+}
+
+function byPurchase(a: CandidateLine, b: CandidateLine): number {
+  if (keyOf(a) === keyOf(b)) return 0;
+  return keyOf(a) < keyOf(b) ? -1 : 1;
 }

@@ -1,5 +1,6 @@
 import type { ConsumeBody, ConsumeView } from '../contract/consume.ts';
 import { Problem } from '../contract/problems.ts';
+import { isSameId } from '../lib/ids.ts';
 import type { FulfilmentRecord, FulfilmentsTable } from '../state/fulfilments.ts';
 
 /** The request to the Store, exactly the same in every attempt. */
@@ -9,8 +10,6 @@ export interface ConsumeOrder {
   quantity: number;
   managedBy: 'store' | 'developer';
   sandbox: string;
-  /** The first request came with an X-token, which is not stored. */
-  byXToken?: true;
 }
 
 /** A part of a purchase that was consumed. `matchedBy`: found by orders/query, since the Store's own answer was lost. */
@@ -24,35 +23,45 @@ export interface ConsumedLine {
 export interface ConsumeResult {
   newQuantity: number;
   orders: ConsumedLine[];
+  /** In a pending record: how far the rest is done. */
+  progress?: ConsumeProgress;
+}
+
+/** What remains to be done once the Store has consumed. */
+export interface ConsumeProgress {
+  /** Lines of `orders` that are claimed, from the first. */
+  claimedLines: number;
+  /** The search for a free line goes on after the line of this key: other consumes claim the lines before it. */
+  searchedTo?: string;
 }
 
 export type ConsumeRecord = FulfilmentRecord<ConsumeOrder, ConsumeResult>;
 
 export function orderOf(body: ConsumeBody, sandbox: string): ConsumeOrder {
-  const { account, productId, quantity, managedBy, xToken } = body;
-  return { account, productId, quantity, managedBy, sandbox, ...(xToken && { byXToken: true }) };
+  const { account, productId, quantity, managedBy } = body;
+  return { account, productId, quantity, managedBy, sandbox };
 }
 
-/** Whether a repeat asks for the same (http-api.md 2.4). The sandbox is a setting, not part of the request. */
-export function isSameOrder(a: ConsumeOrder, b: ConsumeOrder): boolean {
-  return (
-    a.account === b.account && a.productId === b.productId && a.quantity === b.quantity && a.managedBy === b.managedBy
-  );
+/** The member in which a repeat differs (http-api.md 2.4). The sandbox is a setting, not part of the request. */
+export function differingMember(a: ConsumeOrder, b: ConsumeOrder): string | undefined {
+  if (!isSameId(a.productId, b.productId)) return 'productId';
+  return (['quantity', 'managedBy', 'account'] as const).find((member) => a[member] !== b[member]);
 }
 
 /** The record as callers see it. */
 export function consumeView(record: ConsumeRecord, replayed: boolean): ConsumeView {
-  const { userId, id, request, result, rejection, createdAt, settledAt } = record;
+  const { userId, id, request, result, rejection, createdAt, settledAt, reason } = record;
   const { account, productId, managedBy, quantity } = request;
   const common = { trackingId: id, userId, account, productId, managedBy, quantity };
   const time = new Date(settledAt ?? createdAt).toISOString();
   if (record.state === 'completed' && result) {
-    return { state: 'completed', ...common, ...result, replayed, completedAt: time };
+    const { newQuantity, orders } = result;
+    return { state: 'completed', ...common, newQuantity, orders, replayed, completedAt: time };
   }
   if (record.state === 'rejected' && rejection) {
     return { state: 'rejected', ...common, ...rejection, rejectedAt: time };
   }
-  return { state: 'pending', ...common, since: time };
+  return { state: 'pending', ...common, since: time, reason: reason ?? 'in_progress' };
 }
 
 /** @throws Problem not_found, unavailable */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import * as examples from './examples.ts';
 import { account, pathUserId, productId, time, userId, uuid, xToken } from './fields.ts';
+import { pendingReason } from './pendingReason.ts';
 import type { HttpContract, Operation } from './route.ts';
 
 export const managedBy = z
@@ -53,7 +54,9 @@ export const consumeCompleted = z
     completedAt: time,
   })
   .meta({ id: 'ConsumeCompleted' });
-const pending = z.object({ state: z.literal('pending'), ...common, since: time }).meta({ id: 'ConsumePending' });
+const pending = z
+  .object({ state: z.literal('pending'), ...common, since: time, reason: pendingReason })
+  .meta({ id: 'ConsumePending' });
 
 export const storeErrorInfo = z
   .object({
@@ -96,6 +99,7 @@ export const fulfilmentProblems = [
   'tracking_id_reused',
   'store_rejected',
   'store_id_expired',
+  'store_unauthorized',
   'unavailable',
 ] as const;
 

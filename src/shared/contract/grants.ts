@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { fulfilmentProblems, storeErrorInfo } from './consume.ts';
 import * as examples from './examples.ts';
 import { account, pathUserId, productId, skuId, time, userId, uuid } from './fields.ts';
+import { pendingReason } from './pendingReason.ts';
 import type { HttpContract, Operation } from './route.ts';
 
 const body = z
@@ -48,7 +49,9 @@ export const grantCompleted = z
   })
   .meta({ id: 'GrantCompleted' });
 const unsettled = { ...common, availabilityId: z.string() };
-const pending = z.object({ state: z.literal('pending'), ...unsettled, since: time }).meta({ id: 'GrantPending' });
+const pending = z
+  .object({ state: z.literal('pending'), ...unsettled, since: time, reason: pendingReason })
+  .meta({ id: 'GrantPending' });
 export const grantRejected = z
   .object({
     state: z.literal('rejected'),

@@ -4,6 +4,7 @@ import { eventsAckContract, eventsContract } from './events.ts';
 import { gamePassContract } from './gamePass.ts';
 import { grantContract, grantRecordContract } from './grants.ts';
 import { healthContract, openapiContract, serviceTicketsContract } from './operations.ts';
+import { pendingContract } from './pending.ts';
 import type { HttpContract } from './route.ts';
 import { storeIdsContract } from './storeIds.ts';
 
@@ -19,6 +20,7 @@ export const contracts: readonly HttpContract[] = [
   serviceTicketsContract,
   eventsContract,
   eventsAckContract,
+  pendingContract,
   healthContract,
   openapiContract,
 ];

@@ -40,10 +40,9 @@ async function makeDue(
 ): Promise<void> {
   const now = clock.now();
   const logFault = (id: string | null) => (fault: unknown) =>
-    call.log('error', 'keysRegistered.notMadeDue', { id, ...faultFields(fault) });
-  const entries = await table.dueForUser(userId).catch(logFault(null));
-  const later = (entries ?? []).filter(({ kind, dueAt }) => kind === 'attempt' && dueAt > now);
-  await inParallel(later, recordsAtOnce, async ({ id }) => {
+    call.log('error', 'keysRegistered.notMadeDue', { userId, id, ...faultFields(fault) });
+  const records = await table.pendingOfUser(userId).catch(logFault(null));
+  await inParallel(records ?? [], recordsAtOnce, async ({ id }) => {
     if (clock.now() < until) await makeRecordDue(table, userId, id, account, now).catch(logFault(id));
   });
 }

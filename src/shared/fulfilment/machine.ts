@@ -1,21 +1,38 @@
+import type { PendingReason } from '../contract/pendingReason.ts';
 import type { FulfilmentRecord, Rejection } from '../state/fulfilments.ts';
+
+/** Who makes an attempt: a request that has a caller, or the recovery timer. */
+export type AttemptBy = 'caller' | 'recovery';
 
 /** What happens to a record. Times are epoch ms. */
 export type RecordEvent<Result> =
-  | { type: 'attempt'; now: number; leaseId: string; by: 'caller' | 'recovery' }
-  /** A caller is answered "pending". The attempt that says so, if it is the latest, ends its lease. */
-  | { type: 'reportPending'; leaseId: string | null }
+  | { type: 'attempt'; now: number; leaseId: string; by: AttemptBy; byRequestIdentity: boolean }
+  /** An attempt ends without a settled record. `sent`: the Store was asked. A result: the Store has done it, the rest is not finished. */
+  | {
+      type: 'endAttempt';
+      now: number;
+      leaseId: string;
+      by: AttemptBy;
+      reason: PendingReason;
+      sent: boolean;
+      result: Result | null;
+    }
+  /** A caller who makes no attempt is answered "pending". */
+  | { type: 'reportPending' }
+  /** The recovery timer makes no attempt: the record waits for its player. */
+  | { type: 'wait'; now: number; reason: PendingReason }
   | { type: 'complete'; now: number; result: Result; byCreator: boolean }
-  | { type: 'reject'; now: number; rejection: Rejection; byCreator: boolean }
-  | { type: 'void' }
-  /** A caller was answered "pending" although it was settled: the write succeeded, but its answer was lost. */
-  | { type: 'requireEvent'; now: number }
+  | { type: 'reject'; now: number; rejection: Rejection }
+  /** Nothing was sent by the request that created it. */
+  | { type: 'void'; creator: string }
   | { type: 'eventPublished' }
   /** The user has a new key: the next run of the recovery timer attempts the record, and its pauses start again from the shortest. */
   | { type: 'makeDue'; now: number };
 
 const minute = 60_000;
 const pausesMs = [minute, 5 * minute, 15 * minute, 60 * minute];
+/** A record that waits for its player is asked again this often. The registration of a key ends the wait. */
+const waitForPlayerMs = 24 * 60 * minute;
 /** The timer's ticks are not exact: a pause ends this much before the tick that is to end it. */
 const tickToleranceMs = 2000;
 /** Longer than any request works on a record. */
@@ -27,12 +44,17 @@ export function pauseAfterAttempts(recoveryAttempts: number): number {
   return recoveryAttempts === 0 ? pause : pause - tickToleranceMs;
 }
 
+/** Whether only the player can end it: by a new key, or by a request with an X-token. */
+export function waitsForPlayer(reason: PendingReason | null): boolean {
+  return reason === 'store_id_expired' || reason === 'x_token_required';
+}
+
 /** A pending record, leased to the request that creates it. */
 export function createRecord<Request, Result>(
   userId: string,
   id: string,
   request: Request,
-  creator: string,
+  by: { creator: string; requestIdentity: boolean },
   now: number,
 ): FulfilmentRecord<Request, Result> {
   return {
@@ -40,12 +62,15 @@ export function createRecord<Request, Result>(
     id,
     request,
     state: 'pending',
-    creator,
+    creator: by.creator,
+    byRequestIdentity: by.requestIdentity,
     createdAt: now,
     lastAttemptAt: now,
+    attempts: 1,
     recoveryAttempts: 0,
     pendingReported: false,
-    leaseId: creator,
+    reason: null,
+    leaseId: by.creator,
     leaseExpiresAt: now + leaseMs,
     dueAt: now + pauseAfterAttempts(0),
     eventPending: false,
@@ -55,60 +80,93 @@ export function createRecord<Request, Result>(
   };
 }
 
+type Change<Request, Result> = Partial<FulfilmentRecord<Request, Result>>;
 type Transition<Result> = {
   [Type in RecordEvent<Result>['type']]?: <Request>(
     record: FulfilmentRecord<Request, Result>,
     event: Extract<RecordEvent<Result>, { type: Type }>,
-  ) => Partial<FulfilmentRecord<Request, Result>> | null;
+  ) => Change<Request, Result> | null;
 };
+type Pending = FulfilmentRecord<unknown, unknown>;
+type EventOf<Type> = Extract<RecordEvent<unknown>, { type: Type }>;
 
-/** A settled record needs no event only if the request that created it settles it, and no caller was answered "pending". */
-function settledMembers(record: { pendingReported: boolean; dueAt: number | null }, now: number, byCreator: boolean) {
-  const eventPending = !byCreator || record.pendingReported;
+/** Whoever makes a further attempt settles the record with an event: its caller may be answered "pending" without another write. */
+function attempt(record: Pending, { now, leaseId, by, byRequestIdentity }: EventOf<'attempt'>) {
+  if (now < record.leaseExpiresAt) return null;
+  const recoveryAttempts = by === 'recovery' ? record.recoveryAttempts + 1 : record.recoveryAttempts;
+  const nextDue = now + pauseAfterAttempts(recoveryAttempts);
+  return {
+    lastAttemptAt: now,
+    attempts: record.attempts + 1,
+    recoveryAttempts,
+    leaseId,
+    leaseExpiresAt: now + leaseMs,
+    byRequestIdentity: record.byRequestIdentity || byRequestIdentity,
+    pendingReported: true,
+    reason: null,
+    dueAt: by === 'recovery' ? nextDue : Math.max(record.dueAt ?? 0, nextDue),
+  };
+}
+
+/** An attempt that is no longer the latest changes nothing but that its caller is answered "pending", and keeps a result. */
+function endAttempt(record: Pending, event: EventOf<'endAttempt'>) {
+  const { now, sent, by } = event;
+  const known = { pendingReported: true, result: event.result ?? record.result };
+  // The recovery has no X-token: it can only finish what the Store has done.
+  const reason = record.byRequestIdentity && known.result === null ? 'x_token_required' : event.reason;
+  if (record.leaseId !== event.leaseId) return record.pendingReported && event.result === null ? null : known;
+  const ended = { ...known, reason, leaseExpiresAt: 0 };
+  if (waitsForPlayer(reason)) return { ...ended, dueAt: now + waitForPlayerMs };
+  if (event.result !== null && reason === 'in_progress') return { ...ended, dueAt: now + 1 };
+  if (sent) return ended;
+  // A new key may have set the count to 0 meanwhile.
+  const recoveryAttempts = Math.max(0, by === 'recovery' ? record.recoveryAttempts - 1 : record.recoveryAttempts);
+  return {
+    ...ended,
+    attempts: Math.max(0, record.attempts - 1),
+    recoveryAttempts,
+    dueAt: now + pauseAfterAttempts(recoveryAttempts),
+  };
+}
+
+function settled(record: Pending, now: number, eventPending: boolean) {
   const soonDueAt = Math.min(record.dueAt ?? Number.POSITIVE_INFINITY, now + pauseAfterAttempts(0));
-  return { settledAt: now, eventPending, leaseExpiresAt: 0, dueAt: eventPending ? soonDueAt : null };
+  return { settledAt: now, eventPending, leaseExpiresAt: 0, reason: null, dueAt: eventPending ? soonDueAt : null };
 }
 
 const settledTransitions: Transition<unknown> = {
-  requireEvent: ({ eventPending, pendingReported }, { now }) =>
-    eventPending || pendingReported
-      ? null
-      : { eventPending: true, pendingReported: true, dueAt: now + pauseAfterAttempts(0) },
   eventPublished: ({ eventPending }) => (eventPending ? { eventPending: false, dueAt: null } : null),
 };
 
 /** All transitions. An event that is not listed for a state does not apply in it; null: it does not apply to this record. */
-const transitions: Record<FulfilmentRecord<unknown, unknown>['state'], Transition<unknown>> = {
+const transitions: Record<Pending['state'], Transition<unknown>> = {
   pending: {
-    attempt: ({ recoveryAttempts, dueAt, leaseExpiresAt }, { now, leaseId, by }) => {
-      if (now < leaseExpiresAt) return null;
-      const attempts = by === 'recovery' ? recoveryAttempts + 1 : recoveryAttempts;
-      const nextDue = now + pauseAfterAttempts(attempts);
-      return {
-        lastAttemptAt: now,
-        recoveryAttempts: attempts,
-        leaseId,
-        leaseExpiresAt: now + leaseMs,
-        dueAt: by === 'recovery' ? nextDue : Math.max(dueAt ?? 0, nextDue),
-      };
-    },
-    reportPending: (record, { leaseId }) => ({
-      pendingReported: true,
-      ...(leaseId === record.leaseId && { leaseExpiresAt: 0 }),
-    }),
+    attempt,
+    endAttempt,
+    reportPending: ({ pendingReported }) => (pendingReported ? null : { pendingReported: true }),
+    wait: (_, { now, reason }) => ({ pendingReported: true, reason, dueAt: now + waitForPlayerMs }),
+    // No event is needed only if the request that created it settles it, and no caller was answered "pending".
     complete: (record, { now, result, byCreator }) => ({
       state: 'completed',
       result,
-      ...settledMembers(record, now, byCreator),
+      ...settled(record, now, !byCreator || record.pendingReported),
     }),
-    reject: (record, { now, rejection, byCreator }) => ({
+    // The event is struck off by a second write: a caller who does not hear of the first is answered "pending".
+    reject: (record, { now, rejection }) => ({
       state: 'rejected',
       rejection,
-      ...settledMembers(record, now, byCreator),
+      result: null,
+      ...settled(record, now, true),
     }),
-    void: ({ pendingReported, leaseId, creator }) =>
-      pendingReported || leaseId !== creator ? null : { state: 'void', dueAt: null, leaseExpiresAt: 0 },
-    makeDue: ({ dueAt }, { now }) => (dueAt !== null && dueAt <= now ? null : { dueAt: now, recoveryAttempts: 0 }),
+    void: ({ pendingReported, leaseId, creator }, event) =>
+      pendingReported || creator !== event.creator || leaseId !== creator
+        ? null
+        : { state: 'void', dueAt: null, leaseExpiresAt: 0 },
+    makeDue: (record, { now }) => {
+      const needsNoKey = record.byRequestIdentity && record.result === null;
+      const isDue = record.dueAt !== null && record.dueAt <= now;
+      return needsNoKey || isDue ? null : { dueAt: now, recoveryAttempts: 0 };
+    },
   },
   completed: settledTransitions,
   rejected: settledTransitions,
@@ -121,10 +179,7 @@ export function transition<Request, Result>(
   event: RecordEvent<Result>,
 ): FulfilmentRecord<Request, Result> | null {
   const apply = transitions[record.state][event.type] as
-    | ((
-        record: FulfilmentRecord<Request, Result>,
-        event: RecordEvent<Result>,
-      ) => Partial<FulfilmentRecord<Request, Result>> | null)
+    | ((record: FulfilmentRecord<Request, Result>, event: RecordEvent<Result>) => Change<Request, Result> | null)
     | undefined;
   const change = apply?.(record, event) ?? null;
   return change && { ...record, ...change };

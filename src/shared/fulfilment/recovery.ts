@@ -1,7 +1,8 @@
 import type { CallContext } from '../lib/callContext.ts';
 import type { Clock } from '../lib/clock.ts';
+import { inParallel } from '../lib/inParallel.ts';
 import { faultFields } from '../lib/log.ts';
-import { processWorkList, type WorkCount } from '../lib/workList.ts';
+import { processWorkList } from '../lib/workList.ts';
 import {
   type DueEntry,
   type DueKind,
@@ -9,7 +10,8 @@ import {
   fulfilmentShards,
   isDueEntryOf,
 } from '../state/fulfilments.ts';
-import type { Resume } from './types.ts';
+import { waitsForPlayer } from './machine.ts';
+import type { Resume, Resumed } from './types.ts';
 
 /** One kind of fulfilment, with its lists of what is due. */
 export interface RecoverySource<Request, Result> {
@@ -22,12 +24,18 @@ export interface RecoverySource<Request, Result> {
 /** Processes what is due of every kind, until nothing is or the time is over. Returns the counts. @throws Problem unavailable */
 export type Recover = (call: CallContext) => Promise<Record<string, number | boolean>>;
 
+/** What a run did with one kind. */
+type RunCount = Record<Resumed, number> & { timeOver: boolean };
+
 const budgetMs = 4 * 60_000;
 /** The most time for one record. */
 const recordMs = 30_000;
 /** Entries of one shard that are read at a time. */
 const pageSize = 100;
 const usersAtOnce = 32;
+const shardsAtOnce = 8;
+/** The records that remain are counted up to so many in each shard. */
+const countedLimit = 1000;
 const stuckMs = 24 * 3600_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: sources of different requests and results run side by side.
@@ -48,11 +56,12 @@ async function recover<Request, Result>(
   source: RecoverySource<Request, Result>,
   clock: Clock,
   call: CallContext,
-): Promise<WorkCount> {
+): Promise<Record<string, number | boolean>> {
   const startedAt = clock.now();
   const until = Math.min(startedAt + budgetMs, call.deadline - recordMs);
-  const processDue = (kind: DueKind, kindUntil: number) =>
-    processWorkList(
+  const count: RunCount = { settled: 0, pending: 0, skipped: 0, timeOver: false };
+  const processDue = async (kind: DueKind, kindUntil: number): Promise<void> => {
+    const { remaining } = await processWorkList(
       {
         shards: fulfilmentShards,
         pageSize,
@@ -61,36 +70,56 @@ async function recover<Request, Result>(
       },
       // One user's records are processed one after the other: two that lost their order ids must not match the same order.
       { clock, until: kindUntil, width: usersAtOnce },
-      (entry) => processEntry(source, clock, call, entry),
+      async (entry) => {
+        const resumed = await processEntry(source, clock, call, entry);
+        if (resumed) count[resumed] += 1;
+        return resumed !== 'skipped';
+      },
     );
-  const events = await processDue('event', startedAt + (until - startedAt) / 2);
-  const attempts = await processDue('attempt', until);
-  return {
-    processed: events.processed + attempts.processed,
-    skipped: events.skipped + attempts.skipped,
-    remaining: events.remaining || attempts.remaining,
+    count.timeOver ||= remaining;
   };
+  await processDue('event', startedAt + (until - startedAt) / 2);
+  await processDue('attempt', until);
+  return { ...count, ...(await pendingNow(source, clock)) };
 }
 
-/** Whether the entry was processed; one that is skipped stays in the list. Never fails. */
+/** What is pending after the run, due or not. */
+async function pendingNow(
+  { table }: Pick<RecoverySource<unknown, unknown>, 'table'>,
+  clock: Clock,
+): Promise<{ remaining: number; oldestAgeMinutes: number }> {
+  const shards = Array.from({ length: fulfilmentShards }, (_, shard) => shard);
+  const found = await inParallel(shards, shardsAtOnce, (shard) =>
+    table.due('attempt', shard, Number.POSITIVE_INFINITY, countedLimit),
+  );
+  const entries = found.flat();
+  const oldest = entries.reduce((since, entry) => Math.min(since, entry.since), clock.now());
+  return { remaining: entries.length, oldestAgeMinutes: Math.floor((clock.now() - oldest) / 60_000) };
+}
+
+/** What became of the record; undefined if the entry was not its current one. Never fails. */
 async function processEntry<Request, Result>(
   { name, table, resume }: RecoverySource<Request, Result>,
   clock: Clock,
   call: CallContext,
   entry: DueEntry,
-): Promise<boolean> {
+): Promise<Resumed | undefined> {
+  const { userId, id } = entry;
   try {
-    const stored = await table.get(entry.userId, entry.id);
+    const stored = await table.get(userId, id);
     if (!stored || !isDueEntryOf(entry, stored)) {
       await table.removeDueEntry(entry);
-      return true;
+      return undefined;
     }
-    if (stored.state === 'pending' && clock.now() - stored.createdAt > stuckMs) {
-      call.log('error', `${name}.stuck`, { id: entry.id, since: new Date(stored.createdAt).toISOString() });
+    const { state, createdAt, reason, attempts } = stored;
+    if (state === 'pending' && clock.now() - createdAt > stuckMs) {
+      const about = { userId, id, since: new Date(createdAt).toISOString(), reason, attempts };
+      if (waitsForPlayer(reason)) call.log('info', `${name}.waiting`, about);
+      else call.log('error', `${name}.stuck`, about);
     }
     return await resume({ ...call, deadline: Math.min(call.deadline, clock.now() + recordMs) }, stored);
   } catch (fault) {
-    call.log('error', `${name}.recoveryFailed`, { id: entry.id, ...faultFields(fault) });
-    return false;
+    call.log('error', `${name}.recoveryFailed`, { userId, id, ...faultFields(fault) });
+    return 'skipped';
   }
 }

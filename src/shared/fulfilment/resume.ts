@@ -1,24 +1,32 @@
 import { randomUUID } from 'node:crypto';
-import { attemptAsUser, hasTimeForAttempt } from './attempt.ts';
-import { createRecordWriter } from './recordWriter.ts';
+import { applyTransition } from './applyTransition.ts';
+import { attemptAndConclude } from './attempt.ts';
+import { publishEvent } from './publish.ts';
+import { hasTimeForAttempt } from './times.ts';
 import type { FulfilmentParts, Resume } from './types.ts';
 
 export function createResume<Request, Result, Identity>(
   parts: FulfilmentParts<Request, Result, Identity>,
 ): Resume<Request, Result> {
-  const writer = createRecordWriter(parts);
-  const { clock } = parts;
+  const { clock, table } = parts;
   return async (call, stored) => {
-    if (stored.eventPending) return writer.publishEvent(call, stored);
-    if (!hasTimeForAttempt(call, clock)) return false;
-    const leased = await writer.applyTransition(stored, {
+    if (stored.eventPending) return (await publishEvent(parts, call, stored)) ? 'settled' : 'skipped';
+    const now = clock.now();
+    if (stored.byRequestIdentity && stored.result === null) {
+      if (now < stored.leaseExpiresAt) return 'skipped';
+      await applyTransition(table, stored, { type: 'wait', now, reason: 'x_token_required' });
+      return 'pending';
+    }
+    if (!hasTimeForAttempt(call, clock)) return 'skipped';
+    const leased = await applyTransition(table, stored, {
       type: 'attempt',
-      now: clock.now(),
+      now,
       leaseId: randomUUID(),
       by: 'recovery',
+      byRequestIdentity: false,
     });
-    if (!leased) return false;
-    await attemptAsUser({ ...parts, writer }, call, leased, 'recovery');
-    return true;
+    if (!leased) return 'skipped';
+    const { record } = await attemptAndConclude(parts, call, leased, 'recovery');
+    return record.state === 'pending' ? 'pending' : 'settled';
   };
 }

@@ -1,22 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { Problem } from '../contract/problems.ts';
 import type { CallContext } from '../lib/callContext.ts';
-import { TimeoutError, withTimeout } from '../lib/timeout.ts';
 import type { FulfilmentRecord, StoredFulfilment } from '../state/fulfilments.ts';
 import { updateWithRetry } from '../state/updateWithRetry.ts';
-import { recordUpdate } from './applyTransition.ts';
-import { attempt, attemptAsUser, attemptContext } from './attempt.ts';
+import { NothingSentError } from '../store/response.ts';
+import { applyTransition, recordUpdate } from './applyTransition.ts';
+import { attempt, attemptAndConclude } from './attempt.ts';
+import { concludeAttempt } from './conclude.ts';
 import { createRecord } from './machine.ts';
-import { createRecordWriter } from './recordWriter.ts';
-import type { EngineParts, FulfilmentParts, Submit, Submitted } from './types.ts';
+import { attemptContext } from './times.ts';
+import type { FulfilmentParts, Submit, Submitted } from './types.ts';
+import { createVoidRecord, type VoidRecord } from './voiding.ts';
 
-/** How long a repeat waits while another request has the lease, and how often it reads the record. */
+/** How long a repeat waits while another request has the lease. It reads the record at growing intervals. */
 const leaseWaitMs = 8000;
-const leasePollMs = 200;
-/** Problems of the identity after which nothing was sent. */
-const nothingSentCodes = new Set(['unknown_user', 'store_id_expired', 'unavailable']);
-/** A request that still waits this long after its deadline is answered "pending". */
-const afterDeadlineMs = 5000;
+const firstPollMs = 100;
+const longestPollMs = 2000;
+/** Problems that the caller gets, when nothing was sent: then no record stays. After others it is pending. */
+const nothingSentCodes = new Set(['unknown_user', 'store_id_expired', 'store_unauthorized', 'unavailable']);
 
 /** One request to fulfil. */
 interface Submission<Request, Identity> {
@@ -28,6 +29,10 @@ interface Submission<Request, Identity> {
   requestIdentity: Identity | undefined;
 }
 
+interface SubmitParts<Request, Result, Identity> extends FulfilmentParts<Request, Result, Identity> {
+  voidRecord: VoidRecord<Request, Result>;
+}
+
 /** A record that this request writes, and the identity, which is read at the same time. */
 interface Creation<Request, Result, Identity> {
   record: FulfilmentRecord<Request, Result>;
@@ -37,8 +42,8 @@ interface Creation<Request, Result, Identity> {
 export function createSubmit<Request, Result, Identity>(
   fulfilmentParts: FulfilmentParts<Request, Result, Identity>,
 ): Submit<Request, Result, Identity> {
-  const parts = { ...fulfilmentParts, writer: createRecordWriter(fulfilmentParts) };
-  const { table, writer } = parts;
+  const { table, clock } = fulfilmentParts;
+  const parts = { ...fulfilmentParts, voidRecord: createVoidRecord(table, clock) };
   return (call, userId, id, request, requestIdentity) => {
     const submission = { call, userId, id, request, requestIdentity };
     let creation: Creation<Request, Result, Identity> | undefined;
@@ -46,25 +51,21 @@ export function createSubmit<Request, Result, Identity>(
       undefined,
       () => table.get(userId, id),
       async (found) => {
-        if (found && found.state !== 'void') {
-          const repeated = answerRepeat(parts, submission, found);
-          return (await answerInTime(parts, call, found, repeated)) ?? 'conflict';
-        }
+        if (found && found.state !== 'void') return (await answerRepeat(parts, submission, found)) ?? 'conflict';
         creation = startCreation(parts, submission);
         const { record, identity } = creation;
-        const written = await table.write(record, found).catch((fault: unknown) => {
+        const written = await table.write(record, found).catch(async (fault: unknown) => {
           // The write may have succeeded all the same.
-          void writer.voidRecord(call, record);
+          await parts.voidRecord(call, record);
           throw fault;
         });
-        if (written === 'conflict') return written;
-        return answerInTime(parts, call, written, answerCreator(parts, call, written, identity));
+        return written === 'conflict' ? written : answerCreator(parts, call, written, identity);
       },
       {
         ...recordUpdate,
         resultAfterConflict: (found) =>
           creation && found?.creator === creation.record.creator
-            ? answerInTime(parts, call, found, answerCreator(parts, call, found, creation.identity))
+            ? answerCreator(parts, call, found, creation.identity)
             : undefined,
       },
     );
@@ -72,10 +73,11 @@ export function createSubmit<Request, Result, Identity>(
 }
 
 function startCreation<Request, Result, Identity>(
-  { handler, clock }: EngineParts<Request, Result, Identity>,
+  { handler, clock }: FulfilmentParts<Request, Result, Identity>,
   { call, userId, id, request, requestIdentity }: Submission<Request, Identity>,
 ): Creation<Request, Result, Identity> {
-  const record = createRecord<Request, Result>(userId, id, request, randomUUID(), clock.now());
+  const by = { creator: randomUUID(), requestIdentity: requestIdentity !== undefined };
+  const record = createRecord<Request, Result>(userId, id, request, by, clock.now());
   const identity =
     requestIdentity === undefined ? handler.identity(attemptContext(call), record) : Promise.resolve(requestIdentity);
   // `answerCreator` awaits it, if this request writes the record. Until then a failure is not an unhandled one.
@@ -83,81 +85,76 @@ function startCreation<Request, Result, Identity>(
   return { record, identity };
 }
 
-/** Answers "pending" when the time is over. The work goes on without the caller, so its outcome needs an event. */
-async function answerInTime<Request, Result, Identity, Value>(
-  { clock, writer }: EngineParts<Request, Result, Identity>,
-  call: CallContext,
-  stored: StoredFulfilment<Request, Result>,
-  work: Promise<Value>,
-): Promise<Value | Submitted<Request, Result>> {
-  try {
-    return await withTimeout(Math.max(1, call.deadline + afterDeadlineMs - clock.now()), 'this record', work);
-  } catch (fault) {
-    if (!(fault instanceof TimeoutError)) throw fault;
-    void writer.ensureEventPublished(call, stored);
-    return { record: stored, replayed: false };
-  }
-}
-
-/** The answer to the request that created the record. */
+/**
+ * The answer to the request that created the record. `conflict`: the record is void, and another request has begun the id anew.
+ * @throws Problem if nothing was sent and the record is void
+ */
 async function answerCreator<Request, Result, Identity>(
-  parts: EngineParts<Request, Result, Identity>,
+  parts: SubmitParts<Request, Result, Identity>,
   call: CallContext,
   stored: StoredFulfilment<Request, Result>,
   identity: Promise<Identity>,
-): Promise<Submitted<Request, Result>> {
-  const { writer } = parts;
-  const found = await identity.catch((fault: unknown) => {
-    if (fault instanceof Problem) return fault;
-    void writer.voidRecord(call, stored);
-    throw fault;
-  });
-  if (!(found instanceof Problem)) return attempt(parts, call, stored, found, 'creator');
-  if (nothingSentCodes.has(found.code)) {
-    // Nothing was sent and no caller was answered: the record is voided. If it cannot be voided any more, it stays pending.
-    const voided = await writer.applyTransition(stored, { type: 'void' }).catch((fault: unknown) => {
-      void writer.voidRecord(call, stored);
-      throw fault;
-    });
-    if (voided) throw found;
+): Promise<Submitted<Request, Result> | 'conflict'> {
+  const outcome = await attempt(parts, call, stored, identity);
+  if (outcome instanceof NothingSentError && nothingSentCodes.has(outcome.code)) {
+    if (await parts.voidRecord(call, stored, stored)) throw outcome;
+    const current = await parts.table.get(stored.userId, stored.id);
+    if (current?.creator !== stored.creator) return 'conflict';
   }
-  return writer.recordOutcome(call, stored, { outcome: 'unknown', why: found.code }, 'creator');
+  return concludeAttempt(parts, call, stored, 'creator', outcome);
 }
 
 /** The answer to a repeat; null if the record was voided meanwhile. */
 async function answerRepeat<Request, Result, Identity>(
-  parts: EngineParts<Request, Result, Identity>,
+  parts: FulfilmentParts<Request, Result, Identity>,
   { call, request, requestIdentity }: Submission<Request, Identity>,
   stored: StoredFulfilment<Request, Result>,
 ): Promise<Submitted<Request, Result> | null> {
-  const { handler, clock, writer } = parts;
-  if (!handler.isSameRequest(stored.request, request)) {
-    throw new Problem('tracking_id_reused', 'This id was used for this user with other parameters.');
+  const { handler, table, clock } = parts;
+  const member = handler.differingMember(stored.request, request);
+  if (member !== undefined) {
+    throw new Problem('tracking_id_reused', `This id was used for this user with another ${member}: take a new id.`);
   }
   const current = await waitForLease(parts, stored);
   if (!current || current.state === 'void') return null;
   if (current.state !== 'pending') return { record: current, replayed: true };
-  const leased = await writer.applyTransition(current, {
+  const needsRequestIdentity = current.byRequestIdentity && current.result === null;
+  if (needsRequestIdentity && requestIdentity === undefined) return answerObserver(parts, current);
+  const leased = await applyTransition(table, current, {
     type: 'attempt',
     now: clock.now(),
     leaseId: randomUUID(),
     by: 'caller',
+    byRequestIdentity: requestIdentity !== undefined,
   });
-  if (leased) return attemptAsUser(parts, call, leased, 'repeat', requestIdentity);
-  const leasedElsewhere = { outcome: 'unknown', why: 'leased to another request' } as const;
-  const observed = await writer.recordOutcome(call, current, leasedElsewhere, 'observer');
-  return observed.record.state === 'void' ? null : observed;
+  return leased ? attemptAndConclude(parts, call, leased, 'repeat', requestIdentity) : answerObserver(parts, current);
+}
+
+/**
+ * The answer to a repeat that makes no attempt. It is "pending" only once the record says so, so that its outcome has an event; null if
+ * the record was voided meanwhile. @throws Problem unavailable
+ */
+async function answerObserver<Request, Result>(
+  { table }: Pick<FulfilmentParts<Request, Result, never>, 'table'>,
+  current: StoredFulfilment<Request, Result>,
+): Promise<Submitted<Request, Result> | null> {
+  const reported =
+    (await applyTransition(table, current, { type: 'reportPending' })) ?? (await table.get(current.userId, current.id));
+  if (!reported || reported.state === 'void') return null;
+  return { record: reported, replayed: reported.state !== 'pending' };
 }
 
 /** The record once its lease has ended, or after a while. */
-async function waitForLease<Request, Result, Identity>(
-  { table, clock }: EngineParts<Request, Result, Identity>,
+async function waitForLease<Request, Result>(
+  { table, clock }: Pick<FulfilmentParts<Request, Result, never>, 'table' | 'clock'>,
   stored: StoredFulfilment<Request, Result>,
 ): Promise<StoredFulfilment<Request, Result> | undefined> {
   const until = clock.now() + leaseWaitMs;
   let current: StoredFulfilment<Request, Result> | undefined = stored;
+  let pollMs = firstPollMs;
   while (current?.state === 'pending' && clock.now() < Math.min(current.leaseExpiresAt, until)) {
-    await clock.sleep(leasePollMs);
+    await clock.sleep(pollMs);
+    pollMs = Math.min(2 * pollMs, longestPollMs);
     current = await table.get(stored.userId, stored.id);
   }
   return current;

@@ -5,7 +5,7 @@ import type { CallContext } from '../lib/callContext.ts';
 import type { UserKey } from '../store/authorize.ts';
 import { type GrantOrder, type GrantResult, grantView } from './record.ts';
 
-/** @throws Problem of the rejection, tracking_id_reused, unknown_user, store_id_expired, unavailable */
+/** @throws Problem of the rejection, tracking_id_reused, unknown_user, store_id_expired, store_unauthorized, unavailable */
 export type Grant = (call: CallContext, body: GrantBody) => Promise<GrantCompleted | GrantPending>;
 
 export function createGrantService(submit: Submit<GrantOrder, GrantResult, UserKey>, sandbox: string): Grant {

@@ -4,8 +4,8 @@ import type { UserKey } from '../store/authorize.ts';
 import type { PurchaseApi } from '../store/purchase.ts';
 import { refusalOf } from '../store/response.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
-import { grantOutcome, grantRefusal } from './outcome.ts';
-import { type GrantOrder, type GrantResult, grantView, isSameOrder } from './record.ts';
+import { grantOutcome, grantRejection } from './outcome.ts';
+import { differingMember, type GrantOrder, type GrantResult, grantView } from './record.ts';
 
 export interface GrantParts {
   keyring: Keyring;
@@ -16,7 +16,7 @@ export interface GrantParts {
 export function createGrantHandler(parts: GrantParts): FulfilmentHandler<GrantOrder, GrantResult, UserKey> {
   const { keyring, purchase, events } = parts;
   return {
-    isSameRequest: isSameOrder,
+    differingMember,
 
     identity: (call, { userId, request }) => keyring.forUser(call, userId, request.account, 'purchase'),
 
@@ -31,13 +31,14 @@ export function createGrantHandler(parts: GrantParts): FulfilmentHandler<GrantOr
         return grantOutcome(value, info);
       } catch (fault) {
         const refusal = refusalOf(fault, 'grant');
-        if (refusal) return grantRefusal(refusal);
+        const rejection = refusal && grantRejection(refusal);
+        if (rejection) return { outcome: 'rejected', rejection };
         throw fault;
       }
     },
 
     // A free product is never refunded (store-api.md 5): there is nothing to find later.
-    saveOrderLines: async () => undefined,
+    conclude: async (_call, _record, result) => ({ concluded: true, result }),
 
     async publishOutcome(record) {
       const { userId, id, settledAt, createdAt } = record;

@@ -1,23 +1,25 @@
 import type { StoreErrorInfo } from '../contract/problems.ts';
 import type { Outcome } from '../fulfilment/types.ts';
-import { authFaultOf, isStoreRefusal } from '../store/errors.ts';
+import type { Rejection } from '../state/fulfilments.ts';
+import { authFaultOf, isStoreRefusal, storeUnavailable } from '../store/errors.ts';
 import type { Granted } from '../store/purchase.ts';
 import type { StoreResponse } from '../store/response.ts';
 import type { GrantResult } from './record.ts';
 
 const finalStatuses = new Set([400, 403, 404, 409, 422]);
 
-/** The outcome of a refused grant: only what http-api.md 2.5 lists as final is a rejection. Pure. */
-export function grantRefusal(response: StoreResponse): Outcome<GrantResult> {
+/** The rejection of a refused grant, if the refusal is one that http-api.md 2.5 lists as final. Pure. */
+export function grantRejection(response: StoreResponse): Rejection | undefined {
   const isFinal = finalStatuses.has(response.status) && isStoreRefusal(response) && authFaultOf(response) === null;
-  if (isFinal) return { outcome: 'rejected', rejection: { code: 'store_rejected', store: response.error } };
-  return { outcome: 'unknown', why: `the Store answered ${response.status}` };
+  return isFinal ? { code: 'store_rejected', store: response.error } : undefined;
 }
 
-/** The outcome of an order, by its state. Pure. */
+/** The outcome of an order, by its state. Pure. @throws Problem store_unavailable for a state that is not final */
 export function grantOutcome({ orderState, orderLineItems }: Granted, store: StoreErrorInfo): Outcome<GrantResult> {
   if (orderState === 'Canceled') return { outcome: 'rejected', rejection: { code: 'store_rejected', store } };
-  if (orderState !== 'Purchased') return { outcome: 'unknown', why: `the order is ${orderState}` };
+  if (orderState !== 'Purchased') {
+    throw storeUnavailable({ store, cause: new Error(`the order is in the state ${orderState}`) });
+  }
   const lineItems = (orderLineItems ?? []).map(({ lineItemId, productId, skuId, quantity }) => {
     return { lineItemId, productId, skuId: skuId || null, quantity: quantity ?? 1 };
   });

@@ -1,5 +1,6 @@
 import type { GrantBody, GrantView } from '../contract/grants.ts';
 import { Problem } from '../contract/problems.ts';
+import { isSameId } from '../lib/ids.ts';
 import type { FulfilmentRecord, FulfilmentsTable } from '../state/fulfilments.ts';
 
 /** The request to the Store, exactly the same in every attempt. */
@@ -12,19 +13,15 @@ export interface GrantResult {
 
 export type GrantRecord = FulfilmentRecord<GrantOrder, GrantResult>;
 
-/** Whether a repeat asks for the same (http-api.md 2.5). */
-export function isSameOrder(a: GrantOrder, b: GrantOrder): boolean {
-  return (
-    a.productId === b.productId &&
-    a.skuId === b.skuId &&
-    a.availabilityId === b.availabilityId &&
-    a.account === b.account
-  );
+/** The member in which a repeat differs (http-api.md 2.5). */
+export function differingMember(a: GrantOrder, b: GrantOrder): string | undefined {
+  const id = (['productId', 'skuId', 'availabilityId'] as const).find((member) => !isSameId(a[member], b[member]));
+  return id ?? (a.account === b.account ? undefined : 'account');
 }
 
 /** The record as callers see it. */
 export function grantView(record: GrantRecord, replayed: boolean): GrantView {
-  const { userId, id, request, result, rejection, createdAt, settledAt } = record;
+  const { userId, id, request, result, rejection, createdAt, settledAt, reason } = record;
   const { account, productId, skuId, availabilityId } = request;
   const common = { orderId: id, userId, account, productId, skuId };
   const time = new Date(settledAt ?? createdAt).toISOString();
@@ -34,7 +31,7 @@ export function grantView(record: GrantRecord, replayed: boolean): GrantView {
   if (record.state === 'rejected' && rejection) {
     return { state: 'rejected', ...common, availabilityId, ...rejection, rejectedAt: time };
   }
-  return { state: 'pending', ...common, availabilityId, since: time };
+  return { state: 'pending', ...common, availabilityId, since: time, reason: reason ?? 'in_progress' };
 }
 
 /** @throws Problem not_found, unavailable */

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import type { EventInput } from '../contract/eventTypes.ts';
 import { chunksOf } from '../lib/chunks.ts';
 import { inParallel } from '../lib/inParallel.ts';
-import { joinText, splitText } from './longText.ts';
+import { createLongTexts } from './longText.ts';
 import { shardOf } from './rowKeys.ts';
 import { type OpenTable, type Row, transactionLimit } from './tables.ts';
 
@@ -43,10 +43,11 @@ const removalsAtOnce = 16;
 
 /**
  * Table `Events`, the outbox: 8 partitions by cause, rows by time. `seen` rows stay, so that a late recovery cannot create an
- * acknowledged event again.
+ * acknowledged event again; so do the rows of data that is too long for its event's row.
  */
 export function createEventsTable(openTable: OpenTable): EventsTable {
   const table = openTable('Events');
+  const texts = createLongTexts(table);
   /** Removes events of one partition: in one transaction if all of them exist, else one by one. */
   const removeAll = async (ids: string[]): Promise<number> => {
     const rows = ids.map((id) => ({ partitionKey: partitionOf(id.slice(hashOffset)), rowKey: `event.${id}` }));
@@ -58,19 +59,24 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
 
   return {
     async put(input) {
+      const { seen, event } = eventRows(input);
+      const data = await texts.write(event, 'data', JSON.stringify(input.data));
       // A conflict: the event was made before.
-      await table.transaction(eventRows(input).map((row): TransactionAction => ['create', row]));
+      await table.transaction([
+        ['create', seen],
+        ['create', { ...event, ...data }],
+      ]);
     },
     async oldest(limit) {
       const range = "RowKey ge 'event.' and RowKey lt 'event/'";
       const found = await Promise.all(
         Array.from({ length: shards }, (_, shard) => table.list(`PartitionKey eq '${shard}' and ${range}`, limit)),
       );
-      return found
+      const oldest = found
         .flat()
         .sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1))
-        .slice(0, limit)
-        .map(eventFromRow);
+        .slice(0, limit);
+      return Promise.all(oldest.map(async (row) => eventFromRow(row, await texts.read(row, 'data'))));
     },
     async acknowledge(ids) {
       const known = [...new Set(ids)].filter((id) => idPattern.test(id));
@@ -86,8 +92,8 @@ export function createEventsTable(openTable: OpenTable): EventsTable {
   };
 }
 
-/** The row of an event, and the one that remembers its cause. */
-function eventRows({ type, cause, at, subject, data }: EventInput) {
+/** The row of an event, but for its data, and the one that remembers its cause. */
+function eventRows({ type, cause, at, subject }: EventInput) {
   const hash = createHash('sha256')
     .update(JSON.stringify([type, ...cause]))
     .digest('hex')
@@ -101,14 +107,13 @@ function eventRows({ type, cause, at, subject, data }: EventInput) {
     type,
     time: new Date(at).toISOString(),
     ...(subject !== undefined && { subject }),
-    ...splitText('data', JSON.stringify(data)),
   };
-  return [{ partitionKey, rowKey: `seen.${hash}` }, event];
+  return { seen: { partitionKey, rowKey: `seen.${hash}` }, event };
 }
 
-function eventFromRow(row: Row): StoredEvent {
+function eventFromRow(row: Row, text: string): StoredEvent {
   const { id, type, time, subject } = stored.parse(row);
-  const data: unknown = JSON.parse(joinText('data', row));
+  const data: unknown = JSON.parse(text);
   return { specversion: '1.0', id, source, type, time, ...(subject !== undefined && { subject }), data };
 }
 

@@ -7,10 +7,10 @@ export function userHash(userId: string): string {
   return createHash('sha256').update(userId, 'utf8').digest('hex');
 }
 
-/** An id of the Store as a key part: UUIDs as they are, in lower case; an id with other characters by its hash. */
+/** An id of the Store as a key part, without its case: UUIDs as they are; an id with other characters by its hash. */
 export function idPart(id: string): string {
   const lower = id.toLowerCase();
-  return plain.test(lower) ? lower : `~${createHash('sha256').update(id, 'utf8').digest('hex')}`;
+  return plain.test(lower) ? lower : `~${createHash('sha256').update(lower, 'utf8').digest('hex')}`;
 }
 
 /** One of `shards` partitions, evenly, by any SHA-256 in hex. */

@@ -11,7 +11,7 @@ export interface UpdateOptions<Current = never, Result = never> {
    * The result, if what is stored after a conflict needs no further write. The SDK repeats a write whose answer was lost, so the
    * conflict can be with one's own write.
    */
-  resultAfterConflict?: (current: Current) => Result | Promise<Result> | undefined;
+  resultAfterConflict?: (current: Current) => Result | Promise<Result | 'conflict'> | undefined;
 }
 
 /**
@@ -31,8 +31,8 @@ export async function updateWithRetry<Current, Result>(
     if (result !== 'conflict') return result;
     if (pause) await pause.clock.sleep(Math.random() * pause.longestMs);
     current = await read();
-    const settled = resultAfterConflict?.(current);
-    if (settled !== undefined) return settled;
+    const settled = await resultAfterConflict?.(current);
+    if (settled !== undefined && settled !== 'conflict') return settled;
   }
   throw new Problem('unavailable', contended, { retryAfterSeconds: 1 });
 }

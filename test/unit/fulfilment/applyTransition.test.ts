@@ -27,7 +27,7 @@ function tableOf(
   };
 }
 
-const record = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
+const record = createRecord<string, string>('u', 'id', 'request', { creator: 'creator', requestIdentity: false }, 0);
 const complete = { type: 'complete', now: 1, result: 'r', byCreator: true } as const;
 
 test('one\u2019s own write is recognised when its answer was lost: it is not written again', async () => {
@@ -37,7 +37,7 @@ test('one\u2019s own write is recognised when its answer was lost: it is not wri
 });
 
 test('after a conflict the event is applied to what the other writer wrote, or not at all if it no longer applies', async () => {
-  const reported = transition<string, string>(record, { type: 'reportPending', leaseId: null }) ?? record;
+  const reported = transition<string, string>(record, { type: 'reportPending' }) ?? record;
   const changed = tableOf(record, () => ({ ...reported, etag: 'other' }));
   expect(await applyTransition(changed, changed.stored(), complete)).toMatchObject({ eventPending: true });
   const settled = transition(record, { ...complete, result: 'first' }) ?? record;

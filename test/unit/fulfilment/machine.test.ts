@@ -9,43 +9,76 @@ import {
 import type { FulfilmentRecord } from '../../../src/shared/state/fulfilments.ts';
 import { randomSequences } from '../../support/thorough.ts';
 
+type TestRecord = FulfilmentRecord<string, string>;
+type TestEvent = RecordEvent<string>;
+
 const minute = 60_000;
+const day = 24 * 60 * minute;
 const rejection = {
   code: 'store_rejected',
   store: { status: 400, code: 'InvalidParameter', message: null, correlationId: null, cv: null },
 } as const;
 
-const anyEvent: fc.Arbitrary<RecordEvent<string>> = fc.oneof(
+const newRecord = (requestIdentity = false): TestRecord =>
+  createRecord<string, string>('u', 'id', 'request', { creator: 'creator', requestIdentity }, 0);
+const apply = (record: TestRecord, ...events: TestEvent[]): TestRecord =>
+  events.reduce<TestRecord>((before, event) => transition(before, event) ?? expect.fail(`no ${event.type}`), record);
+
+const attemptAt = (now: number, over: object = {}): TestEvent => ({
+  type: 'attempt',
+  now,
+  leaseId: 'l',
+  by: 'recovery',
+  byRequestIdentity: false,
+  ...over,
+});
+const endAt = (now: number, over: object = {}): TestEvent => ({
+  type: 'endAttempt',
+  now,
+  leaseId: 'creator',
+  by: 'caller',
+  reason: 'store_unavailable',
+  sent: true,
+  result: null,
+  ...over,
+});
+const completeAt = (now: number, byCreator = true): TestEvent => ({ type: 'complete', now, result: 'r', byCreator });
+
+const someTime = fc.nat(10 * minute);
+const someLease = fc.constantFrom('creator', 'l1', 'l2');
+const someBy = fc.constantFrom('caller' as const, 'recovery' as const);
+const someReason = fc.constantFrom('store_unavailable' as const, 'store_id_expired' as const, 'in_progress' as const);
+const anyEvent: fc.Arbitrary<TestEvent> = fc.oneof(
   fc.record({
     type: fc.constant('attempt' as const),
-    now: fc.nat(10 * minute),
-    leaseId: fc.constantFrom('l1', 'l2'),
-    by: fc.constantFrom('caller' as const, 'recovery' as const),
-  }),
-  fc.record({ type: fc.constant('reportPending' as const), leaseId: fc.constantFrom('creator', 'l1', 'l2', null) }),
-  fc.record({ type: fc.constant('requireEvent' as const), now: fc.nat(10 * minute) }),
-  fc.record({
-    type: fc.constant('complete' as const),
-    now: fc.nat(10 * minute),
-    result: fc.string(),
-    byCreator: fc.boolean(),
+    now: someTime,
+    leaseId: someLease,
+    by: someBy,
+    byRequestIdentity: fc.boolean(),
   }),
   fc.record({
-    type: fc.constant('reject' as const),
-    now: fc.nat(10 * minute),
-    rejection: fc.constant(rejection),
-    byCreator: fc.boolean(),
+    type: fc.constant('endAttempt' as const),
+    now: someTime,
+    leaseId: someLease,
+    by: someBy,
+    reason: someReason,
+    sent: fc.boolean(),
+    result: fc.option(fc.string()),
   }),
-  fc.constant({ type: 'void' as const }),
+  fc.constant({ type: 'reportPending' as const }),
+  fc.record({ type: fc.constant('wait' as const), now: someTime, reason: someReason }),
+  fc.record({ type: fc.constant('complete' as const), now: someTime, result: fc.string(), byCreator: fc.boolean() }),
+  fc.record({ type: fc.constant('reject' as const), now: someTime, rejection: fc.constant(rejection) }),
+  fc.record({ type: fc.constant('void' as const), creator: fc.constantFrom('creator', 'another') }),
   fc.constant({ type: 'eventPublished' as const }),
-  fc.record({ type: fc.constant('makeDue' as const), now: fc.nat(10 * minute) }),
+  fc.record({ type: fc.constant('makeDue' as const), now: someTime }),
 );
 
 /** The record after each event that applies to it. */
-function recordsAfter(events: RecordEvent<string>[]): FulfilmentRecord<string, string>[] {
-  const records = [createRecord<string, string>('u', 'id', 'request', 'creator', 0)];
+function recordsAfter(first: TestRecord, events: TestEvent[]): TestRecord[] {
+  const records = [first];
   for (const event of events) {
-    const after = transition<string, string>(records.at(-1) as FulfilmentRecord<string, string>, event);
+    const after = transition<string, string>(records.at(-1) as TestRecord, event);
     if (after) records.push(after);
   }
   return records;
@@ -55,8 +88,8 @@ const settledStates = ['completed', 'rejected'];
 
 test('in any order of events: a settled record stays settled, and what is pending, a record or an event, is due', () => {
   fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
-      const records = recordsAfter(events);
+    fc.property(fc.boolean(), fc.array(anyEvent, { maxLength: 30 }), (byToken, events) => {
+      const records = recordsAfter(newRecord(byToken), events);
       for (const [index, record] of records.entries()) {
         const after = records.slice(index);
         if (record.state !== 'pending') {
@@ -65,77 +98,88 @@ test('in any order of events: a settled record stays settled, and what is pendin
         }
         expect(record.dueAt !== null).toBe(record.state === 'pending' || record.eventPending);
         if (record.eventPending) expect(settledStates).toContain(record.state);
-        expect(record.result !== null).toBe(record.state === 'completed');
+        if (record.state === 'completed') expect(record.result).not.toBeNull();
+        if (record.state === 'rejected' || record.state === 'void') expect(record.result).toBeNull();
         expect(record.rejection !== null).toBe(record.state === 'rejected');
         if (record.pendingReported) expect(after.map(({ state }) => state)).not.toContain('void');
+        // A result that is known is not lost, and an identity of a request is never followed by the stored one.
+        if (record.result !== null && record.state === 'pending')
+          for (const later of after.filter(({ state }) => state === 'pending')) expect(later.result).not.toBeNull();
+        if (record.byRequestIdentity) for (const later of after) expect(later.byRequestIdentity).toBe(true);
+        for (const count of [record.attempts, record.recoveryAttempts]) expect(count).toBeGreaterThanOrEqual(0);
       }
     }),
     { numRuns: randomSequences },
   );
 });
 
-test('an outcome has an event if a caller was answered "pending" or another than the creator wrote it', () => {
-  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  const complete = (record: typeof created, byCreator: boolean) =>
-    transition(record, { type: 'complete', now: 1, result: 'r', byCreator });
-  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
-  if (!reported) expect.fail('no transition');
-  expect([complete(created, true)?.eventPending, complete(created, false)?.eventPending]).toEqual([false, true]);
-  expect([complete(reported, true)?.eventPending, complete(reported, false)?.eventPending]).toEqual([true, true]);
+test('whoever is answered "pending" gets an event: only a completion by the creator that nobody waits for has none', () => {
+  const created = newRecord();
+  expect(apply(created, completeAt(1)).eventPending).toBe(false);
+  expect(apply(created, completeAt(1, false)).eventPending).toBe(true);
+  for (const told of [{ type: 'reportPending' } as const, endAt(1), attemptAt(minute)])
+    expect(apply(created, told, completeAt(minute + 1)).eventPending).toBe(true);
+  expect(apply(created, { type: 'reject', now: 1, rejection })).toMatchObject({ eventPending: true, dueAt: minute });
 });
 
 test('a leased record is not attempted by another', () => {
-  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  expect(
-    transition<string, string>(created, { type: 'attempt', now: minute - 1, leaseId: 'l1', by: 'recovery' }),
-  ).toBeNull();
-  expect(
-    transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l1', by: 'recovery' }),
-  ).toMatchObject({
-    recoveryAttempts: 1,
-    lastAttemptAt: minute,
-  });
-  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
-  if (!reported) expect.fail('no transition');
-  expect(transition<string, string>(reported, { type: 'attempt', now: 1, leaseId: 'l1', by: 'caller' })).toMatchObject({
+  const created = newRecord();
+  expect(transition(created, attemptAt(minute - 1))).toBeNull();
+  expect(apply(created, attemptAt(minute))).toMatchObject({ recoveryAttempts: 1, attempts: 2, lastAttemptAt: minute });
+  expect(apply(created, endAt(1), attemptAt(1, { by: 'caller' }))).toMatchObject({
     recoveryAttempts: 0,
+    attempts: 2,
     dueAt: minute + 1,
+    reason: null,
   });
 });
 
 test('answering "pending" because another has the lease does not end that lease', () => {
-  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: null });
+  const reported = apply(newRecord(), { type: 'reportPending' });
   expect(reported).toMatchObject({ pendingReported: true, leaseExpiresAt: minute });
-  expect(
-    reported && transition<string, string>(reported, { type: 'attempt', now: 1, leaseId: 'l1', by: 'caller' }),
-  ).toBeNull();
+  expect(transition(reported, attemptAt(1, { by: 'caller' }))).toBeNull();
+  const late = apply(newRecord(), attemptAt(minute));
+  // The end of an attempt that is no longer the latest.
+  expect(transition(late, endAt(minute + 1))).toBeNull();
+  expect(apply(late, endAt(minute + 1, { result: 'r' }))).toMatchObject({ result: 'r', leaseId: 'l', reason: null });
 });
 
-test('an outcome whose caller was answered "pending" all the same gets its event later, once', () => {
-  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  const settled = transition(created, { type: 'complete', now: 1, result: 'r', byCreator: true });
-  const required = settled && transition<string, string>(settled, { type: 'requireEvent', now: 2 });
-  expect(required).toMatchObject({ state: 'completed', eventPending: true, dueAt: minute + 2 });
-  const published = required && transition<string, string>(required, { type: 'eventPublished' });
-  expect(published).toMatchObject({ eventPending: false, dueAt: null });
-  expect(published && transition<string, string>(published, { type: 'requireEvent', now: 3 })).toBeNull();
+test('what was not sent is no attempt: the pauses do not grow', () => {
+  const tried = apply(newRecord(), endAt(1), attemptAt(minute));
+  const notSent = apply(tried, endAt(minute + 1, { leaseId: 'l', by: 'recovery', sent: false }));
+  expect(notSent).toMatchObject({ attempts: 1, recoveryAttempts: 0, dueAt: 2 * minute + 1, leaseExpiresAt: 0 });
+  expect(apply(newRecord(), endAt(1, { sent: false }))).toMatchObject({ attempts: 0, recoveryAttempts: 0 });
+});
+
+test('a record that waits for its player is asked again after a day, or once there is a key', () => {
+  const waiting = apply(newRecord(), endAt(5, { reason: 'store_id_expired' }));
+  expect(waiting).toMatchObject({ reason: 'store_id_expired', dueAt: 5 + day });
+  expect(apply(waiting, { type: 'makeDue', now: 9 })).toMatchObject({ dueAt: 9, recoveryAttempts: 0 });
+});
+
+test('what was asked with an X-token waits for the next one, and no key makes it due; unless the Store has done it', () => {
+  const lost = apply(newRecord(true), endAt(5));
+  expect(lost).toMatchObject({ reason: 'x_token_required', dueAt: 5 + day });
+  expect(transition(lost, { type: 'makeDue', now: 9 })).toBeNull();
+  const done = apply(newRecord(true), endAt(5, { reason: 'store_id_expired', result: 'r' }));
+  expect(done).toMatchObject({ reason: 'store_id_expired' });
+  expect(apply(done, { type: 'makeDue', now: 9 }).dueAt).toBe(9);
+  const byKeyFirst = apply(newRecord(), endAt(1), attemptAt(2, { by: 'caller', byRequestIdentity: true }));
+  expect(byKeyFirst.byRequestIdentity).toBe(true);
+});
+
+test('a rest that goes on is due at once', () => {
+  expect(apply(newRecord(), endAt(5, { reason: 'in_progress', result: 'half' }))).toMatchObject({
+    result: 'half',
+    dueAt: 6,
+  });
 });
 
 test('a pending event is due within a minute, however long the pauses have become', () => {
-  let record = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  for (let hour = 1; hour <= 3; hour += 1) {
-    const tried = transition<string, string>(record, {
-      type: 'attempt',
-      now: hour * 60 * minute,
-      leaseId: 'l',
-      by: 'recovery',
-    });
-    record = tried ?? expect.fail('no transition');
-  }
+  const record = [1, 2, 3].reduce((before, hour) => apply(before, attemptAt(hour * 60 * minute)), newRecord());
   const now = 3 * 60 * minute + 1;
   expect(record.dueAt).toBeGreaterThan(now + 10 * minute);
-  expect(transition(record, { type: 'complete', now, result: 'r', byCreator: false })?.dueAt).toBe(now + minute);
+  expect(apply(record, completeAt(now, false)).dueAt).toBe(now + minute);
 });
 
 test('pauses grow to 5, 15 and 60 minutes, and each ends before its tick', () => {
@@ -146,21 +190,17 @@ test('pauses grow to 5, 15 and 60 minutes, and each ends before its tick', () =>
   expect(pauseAfterAttempts(1)).toBeLessThan(5 * minute);
 });
 
-test('a record is voided only while no caller was answered "pending" and no other request has attempted it', () => {
-  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  expect(transition<string, string>(created, { type: 'void' })).toMatchObject({ state: 'void', dueAt: null });
-  const tried = transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l1', by: 'caller' });
-  const reported = transition<string, string>(created, { type: 'reportPending', leaseId: 'creator' });
-  for (const record of [tried, reported])
-    expect(record && transition<string, string>(record, { type: 'void' })).toBeNull();
+test('a record is voided only by its creator, while no caller was answered "pending" and no other request has attempted it', () => {
+  const created = newRecord();
+  expect(apply(created, { type: 'void', creator: 'creator' })).toMatchObject({ state: 'void', dueAt: null });
+  expect(transition(created, { type: 'void', creator: 'an earlier request' })).toBeNull();
+  for (const told of [attemptAt(minute), endAt(1)])
+    expect(transition(apply(created, told), { type: 'void', creator: 'creator' })).toBeNull();
 });
 
 test('a pending record is made due at once and its pauses start again; one that is due already, or settled, stays as it is', () => {
-  const created = createRecord<string, string>('u', 'id', 'request', 'creator', 0);
-  const attempted = transition<string, string>(created, { type: 'attempt', now: minute, leaseId: 'l', by: 'recovery' });
-  const due = attempted && transition<string, string>(attempted, { type: 'makeDue', now: minute + 1 });
+  const due = apply(newRecord(), attemptAt(minute), { type: 'makeDue', now: minute + 1 });
   expect(due).toMatchObject({ state: 'pending', dueAt: minute + 1, recoveryAttempts: 0, leaseId: 'l' });
-  expect(due && transition<string, string>(due, { type: 'makeDue', now: minute + 2 })).toBeNull();
-  const settled = transition(created, { type: 'complete', now: 1, result: 'r', byCreator: true });
-  expect(settled && transition<string, string>(settled, { type: 'makeDue', now: 2 })).toBeNull();
+  expect(transition(due, { type: 'makeDue', now: minute + 2 })).toBeNull();
+  expect(transition(apply(newRecord(), completeAt(1)), { type: 'makeDue', now: 2 })).toBeNull();
 });

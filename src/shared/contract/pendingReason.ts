@@ -1,0 +1,19 @@
+import * as z from 'zod';
+
+/** What keeps a consume or grant pending (http-api.md 2.4). */
+export const pendingReason = z
+  .enum([
+    'store_throttled',
+    'store_unauthorized',
+    'store_unavailable',
+    'store_id_expired',
+    'x_token_required',
+    'unavailable',
+    'in_progress',
+  ])
+  .meta({
+    id: 'PendingReason',
+    description:
+      'What keeps it pending. `store_id_expired`: the game client must make a new key. `x_token_required`: repeat the request with an X-token.',
+  });
+export type PendingReason = z.infer<typeof pendingReason>;

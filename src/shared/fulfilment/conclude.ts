@@ -1,0 +1,197 @@
+/**
+ * Writes what became of an attempt. A caller is answered "pending" only if whoever settles the record afterwards owes an event: all but
+ * the creator's own completion do, and that one is answered as completed (architecture.md 3).
+ */
+import { Problem } from '../contract/problems.ts';
+import type { CallContext } from '../lib/callContext.ts';
+import { faultFields } from '../lib/log.ts';
+import type { Rejection, StoredFulfilment } from '../state/fulfilments.ts';
+import { NothingSentError } from '../store/response.ts';
+import { applyTransition } from './applyTransition.ts';
+import { type RecordEvent, transition } from './machine.ts';
+import { publishEvent } from './publish.ts';
+import { pendingReasonOf, problemOrThrow } from './reason.ts';
+import { beforeAnswer, conclusionContext } from './times.ts';
+import type { Actor, Conclusion, FulfilmentParts, Outcome, Submitted } from './types.ts';
+
+/** Pauses before something is written again while the caller waits: most faults of the tables are over by then. */
+const pausesMs = [500, 1500];
+
+type Parts<Request, Result> = Pick<FulfilmentParts<Request, Result, never>, 'table' | 'clock'> & {
+  handler: Pick<FulfilmentParts<Request, Result, never>['handler'], 'conclude' | 'publishOutcome'>;
+};
+
+/** One attempt whose outcome is to be written. */
+interface Attempted<Request, Result> {
+  call: CallContext;
+  stored: StoredFulfilment<Request, Result>;
+  actor: Actor;
+}
+
+/** Never fails but for a fault of this service: what cannot be written stays pending, and the recovery goes on with it. */
+export async function concludeAttempt<Request, Result>(
+  parts: Parts<Request, Result>,
+  call: CallContext,
+  stored: StoredFulfilment<Request, Result>,
+  actor: Actor,
+  outcome: Outcome<Result> | Problem,
+): Promise<Submitted<Request, Result>> {
+  const attempted = { call, stored, actor };
+  if (outcome instanceof Problem) return endWithProblem(parts, attempted, outcome, null);
+  if (outcome.outcome === 'rejected') return reject(parts, attempted, outcome.rejection);
+  return complete(parts, attempted, outcome.result);
+}
+
+async function complete<Request, Result>(
+  parts: Parts<Request, Result>,
+  attempted: Attempted<Request, Result>,
+  result: Result,
+): Promise<Submitted<Request, Result>> {
+  const { call, stored, actor } = attempted;
+  const conclusion = await conclude(parts, attempted, result).catch(problemOrThrow);
+  if (conclusion instanceof Problem) return endWithProblem(parts, attempted, conclusion, result);
+  if (!conclusion.concluded) {
+    const { reason } = conclusion;
+    return endAttempt(parts, attempted, { ...endOf(parts, attempted, true), reason, result: conclusion.result });
+  }
+  const now = parts.clock.now();
+  const event = { type: 'complete', now, result: conclusion.result, byCreator: actor === 'creator' } as const;
+  const written = await write(parts, attempted, event).catch(problemOrThrow);
+  if (written instanceof Problem) {
+    logNotWritten(attempted, event.type, written);
+    const completed = transition<Request, Result>(stored, event);
+    // The Store has done it and its order lines are stored. The recovery writes the record.
+    return { record: (actor !== 'recovery' && completed) || stored, replayed: false };
+  }
+  if (!written) return settledByAnother(parts, attempted);
+  if (written.eventPending) await publishEvent(parts, call, written);
+  return { record: written, replayed: false };
+}
+
+/** @throws Problem */
+async function conclude<Request, Result>(
+  { handler, clock }: Parts<Request, Result>,
+  { call, stored }: Attempted<Request, Result>,
+  result: Result,
+): Promise<Conclusion<Result>> {
+  const context = conclusionContext(call);
+  return retrying({ clock, call }, () => beforeAnswer(clock, call, handler.conclude(context, stored, result)));
+}
+
+async function reject<Request, Result>(
+  parts: Parts<Request, Result>,
+  attempted: Attempted<Request, Result>,
+  rejection: Rejection,
+): Promise<Submitted<Request, Result>> {
+  const { call, stored, actor } = attempted;
+  const event = { type: 'reject', now: parts.clock.now(), rejection } as const;
+  const written = await write(parts, attempted, event).catch(problemOrThrow);
+  if (written instanceof Problem) {
+    logNotWritten(attempted, event.type, written);
+    return { record: { ...stored, reason: 'unavailable' }, replayed: false };
+  }
+  if (!written) return settledByAnother(parts, attempted);
+  // The creator's caller hears of it in this answer. If that cannot be written, an event comes as well.
+  if (actor === 'creator' && !written.pendingReported) await strikeOffEvent(parts, attempted, written);
+  else await publishEvent(parts, call, written);
+  return { record: written, replayed: false };
+}
+
+async function strikeOffEvent<Request, Result>(
+  { table, clock }: Parts<Request, Result>,
+  { call }: Attempted<Request, Result>,
+  rejected: StoredFulfilment<Request, Result>,
+): Promise<void> {
+  const { userId, id } = rejected;
+  try {
+    await beforeAnswer(clock, call, applyTransition(table, rejected, { type: 'eventPublished' }));
+  } catch (fault) {
+    call.log('warn', 'fulfilment.eventNotStruckOff', { userId, id, ...faultFields(problemOrThrow(fault)) });
+  }
+}
+
+type End<Result> = Extract<RecordEvent<Result>, { type: 'endAttempt' }>;
+
+function endOf<Request, Result>(
+  { clock }: Parts<Request, Result>,
+  { stored, actor }: Attempted<Request, Result>,
+  sent: boolean,
+): Pick<End<Result>, 'type' | 'now' | 'leaseId' | 'by' | 'sent'> {
+  const by = actor === 'recovery' ? 'recovery' : 'caller';
+  return { type: 'endAttempt', now: clock.now(), leaseId: stored.leaseId, by, sent };
+}
+
+function endWithProblem<Request, Result>(
+  parts: Parts<Request, Result>,
+  attempted: Attempted<Request, Result>,
+  problem: Problem,
+  result: Result | null,
+): Promise<Submitted<Request, Result>> {
+  const sent = !(problem instanceof NothingSentError);
+  const reason = pendingReasonOf(problem);
+  return endAttempt(parts, attempted, { ...endOf(parts, attempted, sent), reason, result });
+}
+
+/** The record stays pending. Its caller may be answered so even if this cannot be written: nobody settles it without an event. */
+async function endAttempt<Request, Result>(
+  parts: Parts<Request, Result>,
+  attempted: Attempted<Request, Result>,
+  event: End<Result>,
+): Promise<Submitted<Request, Result>> {
+  const { call, stored } = attempted;
+  const { reason, sent } = event;
+  const { userId, id } = stored;
+  call.log('warn', 'fulfilment.pending', { userId, id, reason, sent, storeDone: event.result !== null });
+  const asEnded = { record: transition<Request, Result>(stored, event) ?? stored, replayed: false };
+  const written = await beforeAnswer(parts.clock, call, applyTransition(parts.table, stored, event)).catch(
+    problemOrThrow,
+  );
+  if (written instanceof Problem) {
+    logNotWritten(attempted, event.type, written);
+    return asEnded;
+  }
+  return written ? { record: written, replayed: false } : settledByAnother(parts, attempted);
+}
+
+/** Another attempt has gone on with the record, or settled it, with an event. */
+async function settledByAnother<Request, Result>(
+  { table, clock }: Parts<Request, Result>,
+  { call, stored }: Attempted<Request, Result>,
+): Promise<Submitted<Request, Result>> {
+  const found = await beforeAnswer(clock, call, table.get(stored.userId, stored.id)).catch(problemOrThrow);
+  if (found instanceof Problem || !found) return { record: stored, replayed: false };
+  return { record: found, replayed: found.state !== 'pending' };
+}
+
+/** Null: the event no longer applies. @throws Problem unavailable */
+function write<Request, Result>(
+  { table, clock }: Parts<Request, Result>,
+  { call, stored }: Attempted<Request, Result>,
+  event: RecordEvent<Result>,
+): Promise<StoredFulfilment<Request, Result> | null> {
+  return retrying({ clock, call }, () => beforeAnswer(clock, call, applyTransition(table, stored, event)));
+}
+
+/** Repeats work while our own state cannot be reached, as long as the call has time. @throws Problem */
+async function retrying<Value>(
+  { clock, call }: Pick<Parts<never, never>, 'clock'> & { call: CallContext },
+  work: () => Promise<Value>,
+): Promise<Value> {
+  for (const pause of pausesMs) {
+    try {
+      return await work();
+    } catch (fault) {
+      if (problemOrThrow(fault).code !== 'unavailable' || clock.now() + pause > call.deadline) throw fault;
+    }
+    await clock.sleep(pause);
+  }
+  return work();
+}
+
+function logNotWritten(
+  { call, stored: { userId, id } }: Attempted<unknown, unknown>,
+  what: string,
+  problem: Problem,
+): void {
+  call.log('error', 'fulfilment.notWritten', { userId, id, what, ...faultFields(problem) });
+}

@@ -1,0 +1,317 @@
+/** What a caller is told, and what is on disk for it, whichever write fails in whichever way. */
+import { expect, test } from 'vitest';
+import { Problem } from '../../src/shared/contract/problems.ts';
+import type { StoredFulfilment } from '../../src/shared/state/fulfilments.ts';
+import { NothingSentError } from '../../src/shared/store/response.ts';
+import {
+  done,
+  engineOf,
+  newTableName,
+  noAnswer,
+  refused,
+  type TestRequest,
+  type TestTable,
+  useTables,
+} from './engineParts.ts';
+
+useTables();
+
+type Write = Parameters<TestTable['write']>[0];
+const away = () => new Problem('unavailable', 'the tables are away');
+
+/** A table whose writes of some records fail: after they acted if `acted`. */
+const failing =
+  (fails: (after: Write, before: StoredFulfilment<TestRequest, string> | undefined) => boolean, acted: boolean) =>
+  (table: TestTable): TestTable => ({
+    ...table,
+    async write(after, before) {
+      if (!fails(after, before)) return table.write(after, before);
+      if (acted) await table.write(after, before);
+      throw away();
+    },
+  });
+
+const ways = [
+  ['before it acted', false],
+  ['after it acted', true],
+] as const;
+
+test.each(
+  ways,
+)('a completion that cannot be written (%s) is answered as completed; the recovery writes it', async (_, acted) => {
+  const tableName = newTableName();
+  const cut = engineOf({ tableName, table: failing(({ state }) => state === 'completed', acted) });
+  const { record, replayed } = await cut.submit('unwritten');
+  expect([record.state, record.result, replayed]).toEqual(['completed', 'done', false]);
+  // Tried again: after half a second, and again.
+  expect(cut.clock.slept).toEqual([500, 1500]);
+  const { clock, recover, table, published } = engineOf({ tableName });
+  clock.advance(61_000);
+  await recover();
+  expect(await table.get('u', 'unwritten')).toMatchObject({ state: 'completed', result: 'done' });
+  expect(published).toEqual(acted ? [] : ['unwritten']);
+});
+
+test.each(
+  ways,
+)('a rejection that cannot be written (%s) is answered pending, and its event comes', async (_, acted) => {
+  const tableName = newTableName();
+  const cut = engineOf({ tableName, table: failing(({ state }) => state === 'rejected', acted) });
+  cut.store.answer = refused;
+  expect((await cut.submit('unheard')).record.state).toBe('pending');
+  const { clock, recover, table, published, store } = engineOf({ tableName });
+  store.answer = refused;
+  clock.advance(61_000);
+  await recover();
+  expect((await table.get('u', 'unheard'))?.state).toBe('rejected');
+  expect(published).toEqual(['unheard']);
+});
+
+test('a rejection that its caller hears of has no event; if that cannot be written, it has one as well', async () => {
+  const tableName = newTableName();
+  const heard = engineOf({ tableName });
+  heard.store.answer = refused;
+  expect((await heard.submit('heard')).record).toMatchObject({ state: 'rejected' });
+  expect(await heard.table.get('u', 'heard')).toMatchObject({ eventPending: false, dueAt: null });
+  const cut = engineOf({ tableName, table: failing((_after, before) => before?.eventPending === true, false) });
+  cut.store.answer = refused;
+  expect((await cut.submit('not struck off')).record).toMatchObject({ state: 'rejected' });
+  const { clock, recover, published } = engineOf({ tableName });
+  clock.advance(61_000);
+  await recover();
+  expect([heard.published, published]).toEqual([[], ['not struck off']]);
+});
+
+test('a caller who waits for another request is not answered pending before the record says so', async () => {
+  const tableName = newTableName();
+  const slow = engineOf({ tableName });
+  let answer: () => void = () => undefined;
+  const waiting = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const creator = engineOf({
+    tableName,
+    handler: {
+      attempt: async () => {
+        await waiting;
+        return done;
+      },
+    },
+  });
+  const creating = creator.submit('watched');
+  await expect.poll(async () => (await slow.table.get('u', 'watched'))?.state).toBe('pending');
+  const observer = engineOf({ tableName, table: failing((after) => after.pendingReported, false) });
+  await expect(observer.submit('watched')).rejects.toMatchObject({ code: 'unavailable' });
+  // It reads at growing intervals while it waits.
+  expect(observer.clock.slept.slice(0, 4)).toEqual([100, 200, 400, 800]);
+  expect(observer.clock.slept.length).toBeLessThan(10);
+  expect((await slow.submit('watched')).record.state).toBe('pending');
+  expect(await slow.table.get('u', 'watched')).toMatchObject({ pendingReported: true });
+  answer();
+  await creating;
+  expect(creator.published).toEqual(['watched']);
+});
+
+test('a late void does not touch the record of another request', async () => {
+  const tableName = newTableName();
+  const second = engineOf({ tableName });
+  let voids = 0;
+  const first = engineOf({
+    tableName,
+    handler: { identity: () => Promise.reject(new Problem('store_unauthorized', 'no token')) },
+    table: (one) => ({
+      ...one,
+      async write(after, before) {
+        if (after.state !== 'void') return one.write(after, before);
+        voids += 1;
+        // The void acts, its answer is lost, another request begins the id anew, and the client repeats the write.
+        await one.write(after, before);
+        second.store.answer = noAnswer;
+        await second.submit('anew');
+        return one.write(after, before);
+      },
+    }),
+  });
+  // It goes on as a repeat of the other request.
+  expect((await first.submit('anew')).record).toMatchObject({ state: 'pending', reason: 'store_unauthorized' });
+  expect(voids).toBe(1);
+  expect(await second.table.get('u', 'anew')).toMatchObject({ state: 'pending' });
+});
+
+test('the record of a request that sent nothing is voided; what has no identity is told apart from what waits', async () => {
+  const codes = ['unknown_user', 'store_id_expired', 'store_unauthorized', 'unavailable'] as const;
+  for (const code of codes) {
+    const engine = engineOf({ handler: { identity: () => Promise.reject(new Problem(code, 'no identity')) } });
+    await expect(engine.submit(`nothing sent: ${code}`)).rejects.toMatchObject({ code });
+    expect((await engine.table.get('u', `nothing sent: ${code}`))?.state).toBe('void');
+    const late = engineOf({
+      handler: { attempt: () => Promise.reject(new NothingSentError(new Problem(code, 'no token'))) },
+    });
+    await expect(late.submit(`not sent: ${code}`)).rejects.toMatchObject({ code });
+    expect((await late.table.get('u', `not sent: ${code}`))?.state).toBe('void');
+  }
+  const full = engineOf({ handler: { attempt: () => Promise.reject(new NothingSentError(noAnswer)) } });
+  expect((await full.submit('no connection')).record).toMatchObject({
+    state: 'pending',
+    reason: 'store_unavailable',
+    attempts: 0,
+  });
+});
+
+test('a record that cannot be voided at once is voided later; what remains then is settled with an event', async () => {
+  const tableName = newTableName();
+  let broken = true;
+  const engine = engineOf({
+    tableName,
+    handler: { identity: () => Promise.reject(new Problem('unavailable', 'the vault is away')) },
+    table: (table) => failing(({ state }) => broken && state === 'void', false)(table),
+  });
+  const sleeping = engine.clock.sleep;
+  engine.clock.sleep = async (ms) => {
+    await sleeping(ms);
+    // The tables are back when it is tried for the third time.
+    if (ms === 4000) broken = false;
+  };
+  await expect(engine.submit('void later')).rejects.toMatchObject({ code: 'unavailable' });
+  await expect.poll(async () => (await engine.table.get('u', 'void later'))?.state).toBe('void');
+
+  const gone = engineOf({
+    tableName,
+    handler: { identity: () => Promise.reject(new Problem('unavailable', 'the vault is away')) },
+    table: failing(({ state }) => state === 'void', false),
+  });
+  await expect(gone.submit('never void')).rejects.toMatchObject({ code: 'unavailable' });
+  const { clock, recover, published } = engineOf({ tableName });
+  clock.advance(61_000);
+  await recover();
+  expect(published).toEqual(['never void']);
+});
+
+test('what waits to be voided is bounded, and one loop tries it', async () => {
+  let tries = 0;
+  const engine = engineOf({
+    tableName: newTableName(),
+    handler: { identity: () => Promise.reject(new Problem('unavailable', 'away')) },
+    table: (table) => ({
+      ...table,
+      write: async (after) => {
+        if (after.state !== 'void') return { ...after, etag: 'v' };
+        tries += 1;
+        throw away();
+      },
+      get: async (userId, id) => {
+        const found = await table.get(userId, id);
+        if (!found) throw away();
+        return found;
+      },
+    }),
+  });
+  const slept: number[] = [];
+  let wake: () => void = () => undefined;
+  engine.clock.sleep = (ms) => {
+    slept.push(ms);
+    return new Promise((resolve) => {
+      wake = resolve;
+    });
+  };
+  const ids = Array.from({ length: 1100 }, (_, index) => `waits-${index}`);
+  await Promise.allSettled(ids.map((id) => engine.submit(id)));
+  expect(slept).toEqual([1000]);
+  const before = tries;
+  wake();
+  await expect.poll(() => slept.length).toBe(2);
+  // A round ends at its first failure: 1,000 records are not 1,000 requests.
+  expect(tries - before).toBeLessThanOrEqual(1);
+});
+
+test('an answer for lack of time is safe: nothing that is still under way completes the record without an event', async () => {
+  const tableName = newTableName();
+  const waits: (() => void)[] = [];
+  const never = new Promise<never>(() => undefined);
+  const engine = engineOf({ tableName, handler: { conclude: () => never } });
+  const call = { ...engine.call(), deadline: engine.clock.now() - 4990 + 60_000 };
+  // The time of the call passes while its order lines are written.
+  engine.handler.conclude = () => {
+    engine.clock.advance(60_000);
+    return never;
+  };
+  const { record } = await engine.submit('no time', 'r', call);
+  expect(record).toMatchObject({ state: 'pending', reason: 'unavailable' });
+  expect(await engine.table.get('u', 'no time')).toMatchObject({
+    state: 'pending',
+    pendingReported: true,
+    result: 'done',
+  });
+  for (const wake of waits) wake();
+  const { clock, recover, attempts, published } = engineOf({ tableName });
+  clock.advance(2 * 61_000);
+  await recover();
+  // The Store has done it: it is not asked again.
+  expect([attempts, published]).toEqual([[], ['no time']]);
+});
+
+test('what remains after the Store has done it goes on where it stopped, and at the next run', async () => {
+  const tableName = newTableName();
+  const seen: string[] = [];
+  const engine = engineOf({
+    tableName,
+    handler: {
+      conclude: async (_call, _record, result) => {
+        seen.push(result);
+        return result.length > 7
+          ? { concluded: true, result }
+          : { concluded: false, reason: 'in_progress', result: `${result}+` };
+      },
+    },
+  });
+  expect((await engine.submit('rest')).record).toMatchObject({ state: 'pending', reason: 'in_progress' });
+  for (let run = 0; run < 4; run += 1) {
+    engine.clock.advance(10);
+    await engine.recover();
+  }
+  expect(seen).toEqual(['done', 'done+', 'done++', 'done+++', 'done++++']);
+  expect(engine.attempts).toHaveLength(1);
+  expect(engine.published).toEqual(['rest']);
+});
+
+test('an X-token is never followed by the stored key: the record waits for the next X-token', async () => {
+  const tableName = newTableName();
+  const { submit, store, attempts, recover, clock, table, call, published } = engineOf({ tableName });
+  store.answer = noAnswer;
+  expect((await submit('token', 'r', call(), 'X-token')).record).toMatchObject({
+    state: 'pending',
+    reason: 'x_token_required',
+  });
+  store.answer = done;
+  expect((await submit('token')).record).toMatchObject({ state: 'pending', reason: 'x_token_required' });
+  clock.advance(61_000);
+  await recover();
+  clock.advance(25 * 3600_000);
+  await recover();
+  expect(attempts).toHaveLength(1);
+  expect(await table.get('u', 'token')).toMatchObject({ state: 'pending', reason: 'x_token_required' });
+  expect((await submit('token', 'r', call(), 'X-token')).record).toMatchObject({ state: 'completed' });
+  expect(published).toEqual(['token']);
+});
+
+test('two processes with clocks 90 s apart race on the same ids: each is settled once, with one event at most', async () => {
+  const tableName = newTableName();
+  const late = engineOf({ tableName });
+  const early = engineOf({ tableName, aheadMs: 90_000 });
+  for (const engine of [late, early]) engine.store.takesMs = 5;
+  const ids = Array.from({ length: 30 }, (_, index) => `skewed-${index}`);
+  const all = ids.flatMap((id, index) => {
+    const first = index % 2 === 0 ? late : early;
+    return [first.submit(id), late.submit(id), early.submit(id), early.submit(id)];
+  });
+  const [answers] = await Promise.all([Promise.all(all), early.recover(), late.recover()]);
+  for (const engine of [early, late]) engine.clock.advance(2 * 61_000);
+  await Promise.all([early.recover(), late.recover()]);
+  const records = await Promise.all(ids.map((id) => late.table.get('u', id)));
+  expect(records.map((record) => record?.state)).toEqual(ids.map(() => 'completed'));
+  expect(records.filter((record) => record?.eventPending)).toEqual([]);
+  const published = [...early.published, ...late.published];
+  const told = new Set(answers.filter(({ record }) => record.state === 'pending').map(({ record }) => record.id));
+  // The outbox keeps one event for each cause, however often it is published.
+  for (const id of told) expect(published).toContain(id);
+});

@@ -1,0 +1,193 @@
+import { expect, test } from 'vitest';
+import { concludeConsume } from '../../../src/shared/consume/conclude.ts';
+import type { ConsumeOrder, ConsumeResult } from '../../../src/shared/consume/record.ts';
+import { Problem } from '../../../src/shared/contract/problems.ts';
+import { createRecord } from '../../../src/shared/fulfilment/machine.ts';
+import type { FulfilmentRecord } from '../../../src/shared/state/fulfilments.ts';
+import type { LineClaim, OrderLinesTable } from '../../../src/shared/state/orderLines.ts';
+import type { StoreOrder } from '../../../src/shared/store/purchase.ts';
+import { testCall, testClock } from '../../support/call.ts';
+
+type Stored = FulfilmentRecord<ConsumeOrder, ConsumeResult> & { etag: string };
+
+const by = { creator: 'creator', requestIdentity: false };
+const recordOf = (id: string, over: Partial<ConsumeOrder> = {}, now = 0): Stored => ({
+  ...createRecord<ConsumeOrder, ConsumeResult>(
+    'u',
+    id,
+    { account: 'default', productId: 'GEMS', quantity: 1, managedBy: 'developer', sandbox: 'RETAIL', ...over },
+    by,
+    now,
+  ),
+  etag: '',
+});
+
+const orderOf = (number: number, lineItemState = 'Purchased', productId = 'GEMS'): StoreOrder => ({
+  orderId: `order-${number}`,
+  orderPurchasedDate: new Date(number * 1000).toISOString(),
+  orderLineItems: [{ lineItemId: 'line', lineItemState, productId, quantity: 1 }],
+});
+
+interface World {
+  orders?: StoreOrder[];
+  /** Orders that another consume claims. */
+  claimed?: string[];
+  others?: Stored[];
+  purchaseKey?: boolean;
+  /** How long each read or write of a line takes. */
+  lineMs?: number;
+}
+
+/** The parts of a conclusion, over an order list and claims in memory. */
+function partsOf({ orders = [], claimed = [], others = [], purchaseKey = true, lineMs = 0 }: World) {
+  const clock = testClock();
+  const claims: LineClaim[] = [];
+  const reads: string[] = [];
+  const lines: OrderLinesTable = {
+    claim: async (claim) => {
+      clock.advance(lineMs);
+      claims.push(claim);
+    },
+    claims: async (orderId, lineItemId) => {
+      clock.advance(lineMs);
+      reads.push(orderId);
+      const other = {
+        userId: 'u',
+        account: 'default',
+        trackingId: 'other',
+        productId: 'GEMS',
+        lineItemId,
+        quantity: 1,
+      };
+      const own = claims.filter((claim) => claim.orderId === orderId);
+      return claimed.includes(orderId) ? [...own, { ...other, orderId }] : own;
+    },
+    remember: async () => undefined,
+  };
+  const key = { current: () => 'key', replace: async () => undefined };
+  const noKey = () => Promise.reject(new Problem('unknown_user', 'no purchase key'));
+  const parts = {
+    clock,
+    lines,
+    keyring: {
+      forUser: purchaseKey ? async () => key : noKey,
+      forAllAccounts: async () => [key],
+      fromRequest: () => key,
+    },
+    purchase: { queryOrders: async () => orders, grant: () => Promise.reject(new Error('not used')) },
+    pendingRecords: {
+      pendingOfUser: async () => others.map(({ userId, id }) => ({ userId, id })),
+      get: async (_: string, id: string) => others.find((one) => one.id === id),
+    },
+  };
+  const call = (ms = 10_000) => testCall({ deadline: clock.now() + ms });
+  return { parts, clock, claims, reads, call };
+}
+
+const lost: ConsumeResult = { newQuantity: 0, orders: [] };
+const claimedOrders = (claims: LineClaim[]) => claims.map(({ orderId }) => orderId);
+
+test('the first free line ends the search, and is claimed', async () => {
+  const orders = Array.from({ length: 200 }, (_, index) => orderOf(index));
+  const { parts, claims, reads, call } = partsOf({
+    orders,
+    claimed: orders.slice(0, 20).map(({ orderId }) => orderId),
+  });
+  const conclusion = await concludeConsume(parts, call(), recordOf('mine'), lost);
+  expect(conclusion).toMatchObject({
+    concluded: true,
+    result: { orders: [{ orderId: 'order-20', matchedBy: 'orders' }] },
+  });
+  expect(claimedOrders(claims)).toEqual(['order-20']);
+  // Batches of 16.
+  expect(reads).toHaveLength(32);
+});
+
+test('a search that outlasts its time goes on where it stopped', async () => {
+  const orders = Array.from({ length: 200 }, (_, index) => orderOf(index));
+  const claimed = orders.slice(0, 190).map(({ orderId }) => orderId);
+  const { parts, claims, reads, call } = partsOf({ orders, claimed, lineMs: 10 });
+  let result = lost;
+  let rounds = 0;
+  for (;;) {
+    rounds += 1;
+    const conclusion = await concludeConsume(parts, call(1000), recordOf('mine'), result);
+    result = conclusion.result;
+    if (conclusion.concluded) break;
+    expect(conclusion.reason).toBe('in_progress');
+    expect(rounds).toBeLessThan(5);
+  }
+  expect(rounds).toBeGreaterThan(1);
+  expect(result).toEqual({
+    newQuantity: 0,
+    orders: [{ orderId: 'order-190', lineItemId: 'line', quantity: 1, matchedBy: 'orders' }],
+  });
+  expect(claimedOrders(claims)).toEqual(['order-190']);
+  expect(new Set(reads).size).toBe(reads.length);
+});
+
+test('a line that was refunded after the consume is the best proof; the own claim of an earlier attempt counts more', async () => {
+  const orders = [orderOf(1), orderOf(2), orderOf(3, 'Revoked', 'gems')];
+  const revoked = partsOf({ orders });
+  const found = await concludeConsume(revoked.parts, revoked.call(), recordOf('mine'), lost);
+  expect(found.result.orders).toMatchObject([{ orderId: 'order-3' }]);
+  const again = partsOf({ orders });
+  await again.parts.lines.claim({
+    userId: 'u',
+    account: 'default',
+    trackingId: 'mine',
+    productId: 'GEMS',
+    orderId: 'order-1',
+    lineItemId: 'line',
+    quantity: 1,
+  });
+  const own = await concludeConsume(again.parts, again.call(), recordOf('mine'), lost);
+  expect(own.result.orders).toMatchObject([{ orderId: 'order-1' }]);
+});
+
+test('without a purchase key it is not decided', async () => {
+  const { parts, claims, call } = partsOf({ orders: [orderOf(1)], purchaseKey: false });
+  await expect(concludeConsume(parts, call(), recordOf('mine'), lost)).rejects.toMatchObject({ code: 'unknown_user' });
+  expect(claims).toEqual([]);
+});
+
+test.each([
+  ['is under way: nothing is decided', 0, 'default', 'gems', true],
+  ['may be under way in a process whose clock is late: nothing is decided', 60_000 + 90_000, 'default', 'GEMS', true],
+  ['was under way minutes ago', 60_000 + 121_000, 'default', 'GEMS', false],
+  ['is one of another account', 0, 'second', 'GEMS', false],
+  ['is one of another product', 0, 'default', 'COINS', false],
+])('another consume of the user %s', async (_says, ageMs, account, productId, waits) => {
+  const world = partsOf({ orders: [orderOf(1)] });
+  const other = recordOf('other', { account, productId }, world.clock.now() - ageMs);
+  const { parts, call } = partsOf({ orders: [orderOf(1)], others: [other] });
+  const concluding = concludeConsume(parts, call(), recordOf('mine'), lost);
+  if (waits) await expect(concluding).rejects.toMatchObject({ code: 'store_unavailable' });
+  else expect(await concluding).toMatchObject({ concluded: true });
+});
+
+test('a consume whose attempt has ended does not hold others up', async () => {
+  const ended = { ...recordOf('other', {}, testClock().now()), leaseExpiresAt: 0 };
+  const { parts, call } = partsOf({ orders: [orderOf(1)], others: [ended] });
+  expect(await concludeConsume(parts, call(), recordOf('mine'), lost)).toMatchObject({ concluded: true });
+});
+
+test('thousands of lines are claimed in several attempts, each line once', async () => {
+  const orders = Array.from({ length: 5000 }, (_, index) => {
+    return { orderId: `order-${index}`, lineItemId: 'line', quantity: 1 };
+  });
+  const { parts, claims, call } = partsOf({ lineMs: 1 });
+  const record = recordOf('many', { managedBy: 'store', productId: 'COINS', quantity: 5000 });
+  let result: ConsumeResult = { newQuantity: 0, orders };
+  const reached: (number | undefined)[] = [];
+  for (let rounds = 0; rounds < 10; rounds += 1) {
+    const conclusion = await concludeConsume(parts, call(1500), record, result);
+    result = conclusion.result;
+    reached.push(result.progress?.claimedLines);
+    if (conclusion.concluded) break;
+  }
+  expect(result).toEqual({ newQuantity: 0, orders });
+  expect(reached).toEqual([1504, 3008, 4512, undefined]);
+  expect(claims).toHaveLength(5000);
+  expect(new Set(claimedOrders(claims)).size).toBe(5000);
+});
