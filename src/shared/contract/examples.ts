@@ -24,7 +24,7 @@ export const consumeCompleted = {
   completedAt: at,
 };
 
-export const consumePending = { state: 'pending', ...consume, since: at };
+export const consumePending = { state: 'pending', ...consume, since: at, reason: 'store_unavailable' };
 
 const grant = { orderId, userId, account: 'default', productId: '9NGIFT', skuId: '0010' };
 
@@ -37,4 +37,10 @@ export const grantCompleted = {
   completedAt: at,
 };
 
-export const grantPending = { state: 'pending', ...grant, availabilityId: '9NGIFTAVAIL1', since: at };
+export const grantPending = {
+  state: 'pending',
+  ...grant,
+  availabilityId: '9NGIFTAVAIL1',
+  since: at,
+  reason: 'store_unavailable',
+};

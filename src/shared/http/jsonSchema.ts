@@ -47,7 +47,9 @@ export function createSchemaBook(): SchemaBook {
     },
     ofParameters(schema) {
       const { required = [] } = convert(schema, 'input').own as { required?: string[] };
-      const { properties = {} } = convert(schema, 'output').own as { properties?: Record<string, Json> };
+      const { own, parts } = convert(schema, 'output');
+      for (const [name, part] of parts) add(name, part);
+      const { properties = {} } = own as { properties?: Record<string, Json> };
       return Object.entries(properties).map(([name, property]) => ({
         name,
         required: required.includes(name),
