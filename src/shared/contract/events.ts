@@ -53,7 +53,7 @@ export const postEventsAck = {
   description: 'Ids that are not known, or acknowledged already, change nothing. `acknowledged` counts the others.',
   examples: { body: { ids: [eventId] }, answers: { 200: { acknowledged: 1 } } },
   body: z.strictObject({ ids: z.array(z.string()).min(1).max(500) }).meta({ id: 'EventsAck' }),
-  answers: { 200: z.object({ acknowledged: z.int32() }).meta({ id: 'EventsAcknowledged' }) },
+  answers: { 200: z.object({ acknowledged: z.number().int() }).meta({ id: 'EventsAcknowledged' }) },
   problems: ['invalid_request', 'payload_too_large', 'unavailable'],
 } as const satisfies Operation;
 
