@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import * as examples from './examples.ts';
 import { account, pathUserId, productId, time, userId, uuid, xToken } from './fields.ts';
 import { pendingReason } from './pendingReason.ts';
 import type { HttpContract, Operation } from './route.ts';
@@ -59,7 +60,7 @@ const pending = z
 
 export const storeErrorInfo = z
   .object({
-    status: z.number().int(),
+    status: z.int32(),
     code: z.string().nullable(),
     message: z.string().nullable(),
     correlationId: z.string().nullable(),
@@ -76,9 +77,19 @@ export const consumeRejected = z
     rejectedAt: time,
   })
   .meta({ id: 'ConsumeRejected' });
+const record = z
+  .discriminatedUnion('state', [consumeCompleted, pending, consumeRejected])
+  .meta({ id: 'ConsumeRecord', description: 'What became of a consume.' });
+/**
+ * What a POST answers with 200 and 202. Kiota parses every 2xx by the schema of the first one: with `ConsumeCompleted` there a pending
+ * consume would look like a completed one.
+ */
+const outcome = z
+  .discriminatedUnion('state', [consumeCompleted, pending])
+  .meta({ id: 'ConsumeOutcome', description: 'Completed with 200, pending with 202.' });
 export type ConsumeCompleted = z.infer<typeof consumeCompleted>;
 export type ConsumePending = z.infer<typeof pending>;
-export type ConsumeView = ConsumeCompleted | ConsumePending | z.infer<typeof consumeRejected>;
+export type ConsumeView = z.infer<typeof record>;
 
 /** What a consume or grant can be refused with: nothing else is final. */
 export const fulfilmentProblems = [
@@ -94,9 +105,23 @@ export const fulfilmentProblems = [
 
 export const postConsume = {
   method: 'POST',
+  tag: 'Consumables',
   summary: 'Consumes once, however often it is asked with the same tracking id',
+  description:
+    'Consumes units of a product that a player owns. Send a new UUID as `trackingId` with each consume, and the same one again ' +
+    'whenever you do not know what became of it: nothing is consumed twice. 202 says that the outcome is not known yet. Then ask ' +
+    '`Location`, ask again, or wait for the event. Give the value once for a tracking id.',
+  examples: {
+    body: {
+      userId: examples.userId,
+      productId: '9NCOINS',
+      trackingId: examples.trackingId,
+      quantity: 30,
+    },
+    answers: { 200: examples.consumeCompleted, 202: examples.consumePending },
+  },
   body,
-  answers: { 200: consumeCompleted, 202: pending },
+  answers: { 200: outcome, 202: pending },
   problems: [...fulfilmentProblems, 'insufficient_quantity'],
 } as const satisfies Operation;
 
@@ -109,9 +134,15 @@ export const consumeContract = {
 
 export const getConsume = {
   method: 'GET',
+  tag: 'Consumables',
   summary: 'The record of a consume',
+  description: 'What became of a consume: completed, pending or rejected. Asks the Store nothing.',
+  examples: {
+    path: { userId: examples.userId, trackingId: examples.trackingId },
+    answers: { 200: examples.consumeCompleted },
+  },
   path: z.object({ userId: pathUserId, trackingId: uuid }),
-  answers: { 200: z.union([consumeCompleted, pending, consumeRejected]) },
+  answers: { 200: record },
   problems: ['invalid_request', 'not_found', 'unavailable'],
 } as const satisfies Operation;
 

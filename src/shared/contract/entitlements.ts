@@ -1,18 +1,22 @@
 import * as z from 'zod';
-import { account, productId, sandbox, skuId, storeIdKey, time, userId, xToken } from './fields.ts';
+import * as examples from './examples.ts';
+import { account, accountOrAll, productId, sandbox, skuId, storeIdKey, time, userId, xToken } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 
-const product = z.union(
-  [productId.transform((id) => ({ productId: id })), z.strictObject({ productId, skuId: skuId.optional() })],
-  { error: 'must be a product id, or an object with productId and perhaps skuId' },
-);
+const productSku = z
+  .strictObject({ productId, skuId: skuId.optional() })
+  .meta({ id: 'ProductSku', description: 'A product, or one SKU of it.' });
+
+const product = z.union([productId.transform((id) => ({ productId: id })), productSku], {
+  error: 'must be a product id, or an object with productId and perhaps skuId',
+});
 
 const body = z
   .strictObject({
     userId: userId.optional(),
     collectionsId: storeIdKey.optional(),
     xToken: xToken.optional(),
-    account: z.union([account, z.literal('*')]).optional(),
+    account: accountOrAll.optional(),
     products: z.array(product).min(1).max(1000).optional(),
     validity: z.enum(['All', 'Valid', 'Invalid']).default('Valid'),
     excludeDuplicates: z.boolean().default(true),
@@ -110,9 +114,36 @@ export const readProblems = [
   'unavailable',
 ] as const;
 
+const entitlementExample = {
+  account: 'default',
+  id: '0d8f6a',
+  productId: '9NSWORD',
+  skuId: '0010',
+  kind: 'Durable',
+  status: 'Active',
+  quantity: 1,
+  acquiredAt: examples.at,
+  startsAt: examples.at,
+  endsAt: null,
+  modifiedAt: examples.at,
+  acquisition: 'Single',
+  satisfiedBy: [],
+  recurrenceId: null,
+  orderId: 'c3b1e6a2-5c14-4d4e-8b0c-2f6f2f0c9d11',
+  trial: { isTrial: false, inTrialPeriod: false, remainingSeconds: null },
+};
+
 export const queryEntitlements = {
   method: 'POST',
+  tag: 'Entitlements',
   summary: 'What a player owns: whole or an error, never a part',
+  description:
+    'Asks the Store at each call. Name the player by exactly one of `userId` (a registered user), `collectionsId` and `xToken`. ' +
+    'All pages are followed, up to 1000 products are asked for, and duplicates are resolved.',
+  examples: {
+    body: { userId: examples.userId, products: ['9NSWORD', { productId: '9NSHIELD', skuId: '0010' }] },
+    answers: { 200: { userId: examples.userId, items: [entitlementExample], queriedAt: examples.later } },
+  },
   body,
   answers: { 200: answer },
   problems: [...readProblems, 'x_token_expired', 'xbox_rejected'],

@@ -18,7 +18,10 @@ function cloudEvent<const Type extends string, Data extends z.ZodType>(type: Typ
     .meta({ id });
 }
 
-/** Every event of the feed, distinguished by its type. */
+/**
+ * Every event of the feed, distinguished by its type. It has no id: NSwag writes code that does not compile for a list of references
+ * to a union.
+ */
 export const event = z
   .discriminatedUnion('type', [
     cloudEvent('consume.completed', consumeCompleted, 'ConsumeCompletedEvent'),
@@ -26,7 +29,7 @@ export const event = z
     cloudEvent('grant.completed', grantCompleted, 'GrantCompletedEvent'),
     cloudEvent('grant.rejected', grantRejected, 'GrantRejectedEvent'),
   ])
-  .meta({ id: 'Event', description: 'A CloudEvent 1.0.' });
+  .meta({ description: 'A CloudEvent 1.0.' });
 export type Event = z.infer<typeof event>;
 
 type InputOf<Type extends Event> = Type extends Event ? Pick<Type, 'type' | 'data'> : never;

@@ -20,7 +20,6 @@ export const userId = z
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, input: text });
   })
   .meta({
-    id: 'UserId',
     description: 'The caller\u2019s own id of the player: 1 to 256 Unicode code points, case-sensitive.',
     minLength: 1,
     maxLength: 256,
@@ -35,38 +34,40 @@ export const pathUserId = z
 export const account = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')
-  .meta({ id: 'Account', description: 'One of several Store accounts of a player.' });
+  .meta({ description: 'One of several Store accounts of a player.' });
+
+/** An account, or all accounts of the user. */
+export const accountOrAll = z
+  .string()
+  .regex(/^([A-Za-z0-9._-]{1,64}|\*)$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -, or *')
+  .meta({ description: 'One of several Store accounts of a player, or * for all of them.' });
 
 export const productId = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ : -')
-  .meta({ id: 'ProductId', description: 'The Store\u2019s product id.' });
+  .meta({ description: 'The Store\u2019s product id.' });
 
 export const skuId = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')
-  .meta({ id: 'SkuId' });
+  .meta({ description: 'The Store\u2019s id of a SKU of the product.' });
 
 export const sandbox = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')
-  .meta({ id: 'Sandbox', description: 'Another sandbox to look into; default: the one of this deployment.' });
+  .meta({ description: 'Another sandbox to look into; default: the one of this deployment.' });
 
 /** Of any version; compared and stored in lower case. */
 export const uuid = z
   .string()
-  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID')
-  .transform((text) => text.toLowerCase())
-  .meta({ id: 'Uuid', format: 'uuid' });
+  .regex(/^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/, 'must be a UUID')
+  .toLowerCase()
+  .meta({ format: 'uuid' });
 
 /** Checked by its own decoder (invalid_store_id), not by the schema. */
-export const storeIdKey = z
-  .string()
-  .meta({ id: 'StoreIdKey', description: 'A User Store ID key: a JWT made on the game client.' });
+export const storeIdKey = z.string().meta({ description: 'A User Store ID key: a JWT made on the game client.' });
 
-export const time = z.iso
-  .datetime({ precision: 3 })
-  .meta({ id: 'Time', description: 'ISO 8601 in UTC with milliseconds.' });
+export const time = z.iso.datetime({ precision: 3 }).meta({ description: 'ISO 8601 in UTC with milliseconds.' });
 
 const headerText = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
 
@@ -80,3 +81,11 @@ export const xToken = z
     id: 'XToken',
     description: 'A delegated X-token of the player (relying party http://licensing.xboxlive.com).',
   });
+
+/** A whole number of a query parameter, which arrives as text: digits alone. OpenAPI shows what it is parsed to. */
+export const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(least).max(most));

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { readProblems } from './entitlements.ts';
+import * as examples from './examples.ts';
 import { account, sandbox, storeIdKey, time, userId } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 
@@ -43,7 +44,19 @@ export type GamePass = z.infer<typeof answer>;
 
 export const queryGamePass = {
   method: 'POST',
+  tag: 'Entitlements',
   summary: 'The Game Pass tiers that a player has',
+  description: 'Asks the Store at each call. `subscribed` says whether the player has any tier but Starter.',
+  examples: {
+    body: { userId: examples.userId, tiers: ['PC', 'Ultimate'] },
+    answers: {
+      200: {
+        subscribed: true,
+        tiers: [{ tier: 'Ultimate', productId: 'CFQ7TTC0KHS0', since: examples.at, recurrenceId: 'mdr:0:1f2e:3d4c' }],
+        queriedAt: examples.later,
+      },
+    },
+  },
   body,
   answers: { 200: answer },
   problems: [...readProblems],

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import * as examples from './examples.ts';
 import { time } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 
@@ -8,7 +9,19 @@ export type ServiceTickets = z.infer<typeof tickets>;
 
 export const getServiceTickets = {
   method: 'GET',
+  tag: 'Operations',
   summary: 'The two tokens with which a game client makes User Store ID keys',
+  description:
+    'Hand `collections.token` and `purchase.token` to the game client of a signed-in player. It makes the two keys of the player ' +
+    'with them, which are then registered (`putUserStoreIds`). Do not store the tokens: they expire within about an hour.',
+  examples: {
+    answers: {
+      200: {
+        collections: { token: 'the token for the collections key', expiresAt: examples.later },
+        purchase: { token: 'the token for the purchase key', expiresAt: examples.later },
+      },
+    },
+  },
   answers: { 200: tickets },
   problems: ['invalid_request', 'store_unauthorized', 'unavailable'],
 } as const satisfies Operation;
@@ -30,7 +43,15 @@ export type Health = z.infer<typeof health>;
 
 export const getHealth = {
   method: 'GET',
+  tag: 'Operations',
   summary: 'Whether what this service needs can be reached',
+  description: 'Looks at the tables, Key Vault and the identity of the app itself, afresh at most every 30 seconds.',
+  examples: {
+    answers: {
+      200: { status: 'ok', checks: [{ name: 'tables', ok: true }] },
+      503: { status: 'failing', checks: [{ name: 'tables', ok: false }] },
+    },
+  },
   answers: { 200: health, 503: health },
   problems: ['invalid_request'],
 } as const satisfies Operation;
@@ -44,7 +65,10 @@ export const healthContract = {
 
 export const getOpenapi = {
   method: 'GET',
+  tag: 'Operations',
   summary: 'This document',
+  description: 'OpenAPI 3.1 of all routes, also of those that this deployment does not have.',
+  examples: { answers: { 200: { openapi: '3.1.0' } } },
   answers: { 200: z.record(z.string(), z.unknown()).meta({ id: 'OpenApiDocument' }) },
   problems: ['invalid_request'],
 } as const satisfies Operation;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { account, time, userId } from './fields.ts';
+import * as examples from './examples.ts';
+import { account, time, userId, wholeNumber } from './fields.ts';
 import { pendingReason } from './pendingReason.ts';
 import type { HttpContract, Operation } from './route.ts';
 
@@ -14,7 +15,7 @@ const item = z
     id: z.string().describe('The tracking id of a consume, the order id of a grant.'),
     productId: z.string(),
     since: time,
-    attempts: z.number().int().describe('How often the Store was asked, or may have been.'),
+    attempts: z.int32().describe('How often the Store was asked, or may have been.'),
     lastAttemptAt: time,
     nextAttemptAt: time,
     reason: pendingReason,
@@ -27,16 +28,35 @@ const page = z
   .meta({ id: 'Pending' });
 export type PendingPage = z.infer<typeof page>;
 
-const wholeNumber = (least: number, most: number) =>
-  z
-    .string()
-    .regex(/^\d{1,3}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(least).max(most));
-
 export const getPending = {
   method: 'GET',
+  tag: 'Operations',
   summary: 'Consumes and grants that are not settled',
+  description:
+    'For support and alerts: what waits, for how long, and why. Within each page the one that is due longest comes first. The ' +
+    'recovery timer goes on by itself; nothing needs to be asked again.',
+  examples: {
+    query: { kind: 'consume', limit: 50 },
+    answers: {
+      200: {
+        items: [
+          {
+            kind: 'consume',
+            userId: examples.userId,
+            account: 'default',
+            id: examples.trackingId,
+            productId: '9NCOINS',
+            since: examples.at,
+            attempts: 1,
+            lastAttemptAt: examples.at,
+            nextAttemptAt: examples.later,
+            reason: 'store_unavailable',
+          },
+        ],
+        cursor: null,
+      },
+    },
+  },
   query: z.strictObject({
     kind: kind.optional(),
     limit: wholeNumber(1, 100).default(50),

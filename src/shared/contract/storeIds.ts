@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import * as examples from './examples.ts';
 import { account, pathUserId, storeIdKey, time, userId } from './fields.ts';
 import type { HttpContract, Operation } from './route.ts';
 
@@ -42,9 +43,24 @@ const listed = z
 export type RegisteredStoreIds = z.infer<typeof registered>;
 export type StoreIdsOfUser = z.infer<typeof listed>;
 
+const keyExample = {
+  issuedAt: '2026-11-22T06:35:00.000Z',
+  expiresAt: '2026-12-22T06:35:00.000Z',
+  renewAfter: '2026-12-06T06:35:00.000Z',
+  state: 'fresh',
+};
+
 export const getStoreIds = {
   method: 'GET',
+  tag: 'Store IDs',
   summary: 'What keys of a user are registered; never a key',
+  description: 'Lists the accounts of a user and the age of their keys. Of a user that is not known the list is empty.',
+  examples: {
+    path: { userId: examples.userId },
+    answers: {
+      200: { userId: examples.userId, accounts: [{ account: 'default', collections: keyExample }] },
+    },
+  },
   path,
   answers: { 200: listed },
   problems: ['invalid_request', 'unavailable'],
@@ -52,7 +68,18 @@ export const getStoreIds = {
 
 export const putStoreIds = {
   method: 'PUT',
+  tag: 'Store IDs',
   summary: 'Registers the User Store ID keys of one account, all or nothing',
+  description:
+    'Keeps the keys that the game client made, encrypted, and renews them when they are due. A key that was made before the stored ' +
+    'one does not replace it. Consumes and grants that wait for the key are made due.',
+  examples: {
+    path: { userId: examples.userId },
+    body: { collectionsId: examples.key, purchaseId: examples.key },
+    answers: {
+      200: { userId: examples.userId, account: 'default', collections: keyExample, purchase: keyExample },
+    },
+  },
   path,
   body: putBody,
   answers: { 200: registered },
@@ -73,7 +100,10 @@ export const putStoreIds = {
 
 export const deleteStoreIds = {
   method: 'DELETE',
+  tag: 'Store IDs',
   summary: 'Forgets every key of a user',
+  description: 'Deletes the keys of all accounts of the user. What was consumed or granted stays on record.',
+  examples: { path: { userId: examples.userId }, answers: {} },
   path,
   answers: { 204: null },
   problems: ['invalid_request', 'unavailable'],

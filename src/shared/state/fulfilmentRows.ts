@@ -1,6 +1,6 @@
 /** How consumes and grants stand in the rows of their table. */
 import * as z from 'zod';
-import type { DueEntry, DueKind, FulfilmentRecord, StoredFulfilment } from './fulfilments.ts';
+import type { DueEntry, DueKind, FulfilmentRecord, StoredFulfilment } from './fulfilmentRecord.ts';
 import { shardOf, userHash } from './rowKeys.ts';
 import type { Row } from './tables.ts';
 
