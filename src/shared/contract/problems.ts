@@ -16,6 +16,7 @@ export interface FieldError {
 /** Every problem that a caller can get: its status and title (http-api.md 1). */
 export const problemCodes = {
   invalid_request: [400, 'The request is not valid'],
+  length_required: [411, 'The body came without a length'],
   payload_too_large: [413, 'The body is too large'],
   unknown_user: [404, 'No User Store ID is registered for this user and account'],
   not_found: [404, 'Not found'],
@@ -40,6 +41,8 @@ export type ProblemCode = keyof typeof problemCodes;
 
 export interface ProblemDetails {
   errors?: FieldError[];
+  /** The same places as JSON Pointers, without what the caller chose: for the log. */
+  wrongFields?: string[];
   retryAfterSeconds?: number;
   store?: StoreErrorInfo;
   /** The fault behind it: for the log, never for the caller. */
