@@ -38,9 +38,9 @@ export function looksLikeSecret(text: string): boolean {
 
 function isRandomRun(run: string): boolean {
   if (new Set(run).size < 12) return false;
+  const words = run.split(/[-_]/);
   const isMixed = /[a-z]/.test(run) && /[A-Z]/.test(run);
-  const longestWord = Math.max(...run.split(/[-_]/).map((word) => word.length));
-  return longestWord > (isMixed ? 12 : 32);
+  return words.some((word) => word.length > 32 || (isMixed && !/^(?:[A-Z]?[a-z]*|[A-Z]*)\d*$/.test(word)));
 }
 
 /** A log that writes each line as one JSON text, with the correlation id. */
