@@ -148,6 +148,16 @@ test('no schema of a request takes names that the caller chooses, so paths of is
   }
 });
 
+test('messages are those of this API, not of the schema library', async () => {
+  const { details } = await refused(postConsume, { body: '{"userId":5,"quantity":0.5}' });
+  expect(details.errors).toEqual([
+    { path: '/body/userId', message: 'must be text' },
+    { path: '/body/productId', message: 'is missing' },
+    { path: '/body/trackingId', message: 'is missing' },
+    { path: '/body/quantity', message: 'must be a whole number' },
+  ]);
+});
+
 test('a chunked request without its body is refused if the operation takes one; the text names the remedy', async () => {
   const headers = { 'transfer-encoding': 'chunked', 'content-type': 'application/json' };
   const problem = await refused(postEventsAck, { headers });
