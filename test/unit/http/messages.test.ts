@@ -9,27 +9,27 @@ const messagesOf = (schema: z.ZodType, value: unknown): string[] =>
   schema.safeParse(value, { error: plainMessage }).error?.issues.map(({ message }) => message) ?? [];
 
 test.each([
-  [z.string(), undefined, 'is missing'],
-  [z.enum(['A', 'B']), undefined, 'is missing'],
-  [z.union([z.string(), z.number()]), undefined, 'is missing'],
-  [z.string(), 1, 'must be text'],
-  [z.boolean(), 'x', 'must be true or false'],
-  [z.array(z.string()), {}, 'must be a list'],
-  [z.strictObject({}), null, 'must be an object'],
-  [z.number().int(), 1.5, 'must be a whole number'],
-  [z.number().min(1), 0, 'must be at least 1'],
-  [z.number().max(500), 501, 'must be at most 500'],
-  [z.string().min(1), '', 'must not be empty'],
-  [z.string().max(3), 'abcd', 'must have at most 3 characters'],
-  [z.array(z.string()).min(1), [], 'must not be empty'],
-  [z.array(z.string()).max(1), ['a', 'b'], 'must have at most 1 entry'],
-  [z.array(z.string()).max(2), ['a', 'b', 'c'], 'must have at most 2 entries'],
-  [z.enum(['A', 'B']), 'C', 'must be one of A, B'],
-  [z.literal('*'), 'C', 'must be *'],
-  [z.union([z.number(), z.literal('*')]), true, 'must be a number, or must be *'],
-  [z.string().regex(/^a$/), 'b', 'does not have the form that is asked for'],
-  [z.string().regex(/^a$/, 'must be a'), 'b', 'must be a'],
-] as const)('%#: %3$s', (schema, value, message) => {
+  ['is missing', z.string(), undefined],
+  ['is missing', z.enum(['A', 'B']), undefined],
+  ['is missing', z.union([z.string(), z.number()]), undefined],
+  ['must be text', z.string(), 1],
+  ['must be true or false', z.boolean(), 'x'],
+  ['must be a list', z.array(z.string()), {}],
+  ['must be an object', z.strictObject({}), null],
+  ['must be a whole number', z.number().int(), 1.5],
+  ['must be at least 1', z.number().min(1), 0],
+  ['must be at most 500', z.number().max(500), 501],
+  ['must not be empty', z.string().min(1), ''],
+  ['must have at most 3 characters', z.string().max(3), 'abcd'],
+  ['must not be empty', z.array(z.string()).min(1), []],
+  ['must have at most 1 entry', z.array(z.string()).max(1), ['a', 'b']],
+  ['must have at most 2 entries', z.array(z.string()).max(2), ['a', 'b', 'c']],
+  ['must be one of A, B', z.enum(['A', 'B']), 'C'],
+  ['must be *', z.literal('*'), 'C'],
+  ['must be a number, or must be *', z.union([z.number(), z.literal('*')]), true],
+  ['does not have the form that is asked for', z.string().regex(/^a$/), 'b'],
+  ['must be a', z.string().regex(/^a$/, 'must be a'), 'b'],
+] as const)('%s (%#)', (message, schema, value) => {
   expect(messagesOf(schema, value)).toEqual([message]);
 });
 
