@@ -4,6 +4,8 @@ import type { FunctionsApp, LogSink, RpcBody, RpcHttp } from './functionsApp.ts'
 import { match, type Route } from './router.ts';
 
 const bodyLimit = 100 * 1024 * 1024;
+/** As Azure's host: a connection that a caller is about to use again is not closed under it. */
+const keepAliveMs = 130_000;
 
 export interface HttpHostOptions {
   app: FunctionsApp;
@@ -62,7 +64,7 @@ export function createHttpHost(options: HttpHostOptions): Server {
     return options.fireTimer(decodeURIComponent(name)) ? 202 : 404;
   };
 
-  return createServer((request, response) => {
+  return createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     handle(request, response).catch((fault: unknown) => {
       log('error', 'host', `An invocation failed: ${fault instanceof Error ? fault.message : 'unknown'}`);
       if (response.headersSent) response.destroy();

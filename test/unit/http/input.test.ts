@@ -152,6 +152,23 @@ test('no schema of a request takes names that the caller chooses, so paths of is
   }
 });
 
+test('every list of a request has a limit: a body of surplus entries is refused without looking at each', () => {
+  let count = 0;
+  const check = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if ('type' in value && value.type === 'array') {
+      count += 1;
+      expect(value).toHaveProperty('maxItems');
+    }
+    Object.values(value).forEach(check);
+  };
+  for (const { operations } of contracts) {
+    for (const { body } of operations as readonly Operation[])
+      if (body) check(z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' }));
+  }
+  expect(count).toBeGreaterThan(3);
+});
+
 test('messages are those of this API, not of the schema library', async () => {
   const { details } = await refused(postConsume, { body: '{"userId":5,"quantity":0.5}' });
   expect(details.errors).toEqual([
