@@ -51,7 +51,7 @@ export const skuId = z
 export const sandbox = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')
-  .transform(sandboxId)
+  .overwrite(sandboxId)
   .meta({ id: 'Sandbox', description: 'Another sandbox to look into; default: the one of this deployment.' });
 
 /** Of any version; compared and stored in lower case. */
