@@ -37,10 +37,13 @@ const common = {
   logLevel: 'warning',
   legalComments: 'none',
 };
-// A debugger finds src/ and local/ through these. Units are for deployment and get none: their maps would triple the time.
+// A debugger, and the stack of a fault, find src/ and local/ through these.
 const sourceMaps = { sourcemap: true, sourcesContent: false };
 // Packages in CommonJS within a bundle ask for Node's modules, and for @azure/functions-core, by require.
 const banner = { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" };
+
+/** What the host loads. Node reads the map of a file only if maps are on before the file is imported. */
+const entry = "process.setSourceMapsEnabled(true);\nawait import('./main.js');\n";
 
 /** The app of all functions checks every setting; a unit only those that it reads. */
 const imports = (folder, functions) =>
@@ -71,6 +74,23 @@ const lazyIdentity = {
   },
 };
 
+/**
+ * Libraries are not in the maps of an app, so that these are a tenth of the size and of the memory that the first stack takes: each
+ * library file has a map of a single entry.
+ */
+const unmapped = Buffer.from(
+  '{"version":3,"sources":["library"],"sourcesContent":[""],"names":[],"mappings":"AAAA"}',
+).toString('base64');
+const unmappedLibraries = {
+  name: 'unmapped libraries',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.[cm]?js$/ }, ({ path }) => ({
+      contents: `${readFileSync(path, 'utf8')}\n//# sourceMappingURL=data:application/json;base64,${unmapped}`,
+      loader: 'js',
+    }));
+  },
+};
+
 /** Function apps by folder, each a bundle of its own; in one build, so that what they share is read once. */
 const bundleApps = (apps, options = {}) =>
   build({
@@ -82,7 +102,7 @@ const bundleApps = (apps, options = {}) =>
     minifyWhitespace: true,
     external: ['@azure/functions-core'],
     entryPoints: Object.keys(apps).map((folder) => ({ in: `app:${folder}`, out: `${folder}/main` })),
-    plugins: [entriesOf(apps), lazyIdentity],
+    plugins: [entriesOf(apps), lazyIdentity, unmappedLibraries],
   });
 
 /** Library code alone: nobody needs its names in a stack trace. */
@@ -118,7 +138,7 @@ const localEntries = {
 try {
   const [, { metafile }] = await Promise.all([
     bundleApps({ app: functionNames }, sourceMaps),
-    bundleApps(unitApps, { metafile: true }),
+    bundleApps(unitApps, { ...sourceMaps, metafile: true }),
     bundleLazyIdentity(),
     build({
       ...common,
@@ -129,15 +149,17 @@ try {
       splitting: true,
     }),
   ]);
-  for (const folder of ['app', 'local']) moveSources(join(staging, folder));
+  for (const folder of ['app', 'local', ...Object.keys(unitApps)]) moveSources(join(staging, folder));
   copyFileSync(join(staging, lazyFile), join(staging, 'app', lazyFile));
+  writeFileSync(join(staging, 'app', 'index.js'), entry);
   for (const unit of Object.keys(units)) {
     const folder = join(staging, 'units', unit);
     if (importsLazily(metafile, unit)) copyFileSync(join(staging, lazyFile), join(folder, lazyFile));
     writeFileSync(join(folder, 'host.json'), host);
+    writeFileSync(join(folder, 'index.js'), entry);
     writeFileSync(
       join(folder, 'package.json'),
-      `${JSON.stringify({ name: unit, version, type: 'module', main: 'main.js' }, null, 2)}\n`,
+      `${JSON.stringify({ name: unit, version, type: 'module', main: 'index.js' }, null, 2)}\n`,
     );
   }
   rmSync(join(staging, lazyFile));
@@ -160,7 +182,7 @@ function moveSources(folder) {
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.map'))) {
     const file = join(folder, name);
     const map = JSON.parse(readFileSync(file, 'utf8'));
-    map.sources = map.sources.map((source) => source.replace('../../../', '../../'));
+    map.sources = map.sources.map((source) => source.replace('../', ''));
     writeFileSync(file, JSON.stringify(map));
   }
 }

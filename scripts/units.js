@@ -3,7 +3,7 @@
 // contains only what its entry allows: no Store transport and no Entra without `store`, no Key Vault without `secrets` (or `vaultProbe`).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
@@ -24,9 +24,9 @@ for (const file of files) {
   const count = assigned.filter((name) => name === file).length;
   if (count !== 1) faults.push(`src/functions/${file}.ts is in ${count} units, not in one`);
 }
-check('app', files, 'dist/app/main.js');
+check('app', files, 'dist/app');
 for (const [unit, entry] of Object.entries(units)) {
-  check(unit, entry.functions, `dist/units/${unit}/main.js`);
+  check(unit, entry.functions, `dist/units/${unit}`);
   faults.push(...forbiddenIn(unit, entry));
 }
 printTable();
@@ -36,13 +36,13 @@ if (faults.length > 0) {
 }
 console.log(`${Object.keys(units).length} units, ${files.length} functions: as units.json says`);
 
-function check(unit, expected, main) {
-  const loads = Array.from({ length: starts }, () => load(main));
+function check(unit, expected, folder) {
+  const loads = Array.from({ length: starts }, () => load(join(folder, 'index.js')));
   const [{ names }] = loads;
   if (JSON.stringify(names) !== JSON.stringify([...expected].sort()))
     faults.push(`${unit} registers ${JSON.stringify(names)}, not ${JSON.stringify(expected)}`);
   const median = loads.map(({ ms }) => ms).sort((a, b) => a - b)[Math.floor(starts / 2)];
-  rows.push([unit, kilobytes(main), kilobytes(...scriptsOf(dirname(main))), `${median.toFixed(0)} ms`]);
+  rows.push([unit, kilobytes(join(folder, 'main.js')), kilobytes(...scriptsOf(folder)), `${median.toFixed(0)} ms`]);
 }
 
 function load(main) {

@@ -88,6 +88,28 @@ export async function loadApp(load: () => Promise<unknown>, log: LogSink): Promi
   await run('appStart', { hookData: {}, appHookData });
   await model.getCapabilities({});
 
+  const invokeWith = async (
+    core: ReturnType<typeof coreContext>,
+    { callback }: HostedFunction,
+  ): Promise<RpcResponse> => {
+    const invocation = model.getInvocationModel(core);
+    const { context, inputs } = await invocation.getArguments();
+    const shared = { hookData: {}, appHookData, invocationContext: context };
+    core.state = 'preInvocationHooks';
+    const before = await run('preInvocation', { ...shared, inputs, functionCallback: callback });
+    core.state = 'invocation';
+    const outcome = await invocation
+      .invokeFunction(context, before.inputs as unknown[], before.functionCallback as HostedFunction['callback'])
+      .then(
+        (result) => ({ result, error: undefined }),
+        (error: unknown) => ({ result: undefined, error: error ?? new Error('rejected') }),
+      );
+    core.state = 'postInvocationHooks';
+    const after = await run('postInvocation', { ...shared, inputs, ...outcome });
+    if (after.error !== undefined) throw after.error;
+    return invocation.getResponse(context, after.result);
+  };
+
   return {
     functions,
     terminate: async () => {
@@ -95,22 +117,12 @@ export async function loadApp(load: () => Promise<unknown>, log: LogSink): Promi
     },
     async invoke(hosted, data) {
       const core = coreContext(hosted, data, log);
-      const invocation = model.getInvocationModel(core);
-      const { context, inputs } = await invocation.getArguments();
-      const shared = { hookData: {}, appHookData, invocationContext: context };
-      core.state = 'preInvocationHooks';
-      const before = await run('preInvocation', { ...shared, inputs, functionCallback: hosted.callback });
-      core.state = 'invocation';
-      const outcome = await invocation
-        .invokeFunction(context, before.inputs as unknown[], before.functionCallback as HostedFunction['callback'])
-        .then(
-          (result) => ({ result, error: undefined }),
-          (error: unknown) => ({ result: undefined, error: error ?? new Error('rejected') }),
-        );
-      core.state = 'postInvocationHooks';
-      const after = await run('postInvocation', { ...shared, inputs, ...outcome });
-      if (after.error !== undefined) throw after.error;
-      return invocation.getResponse(context, after.result);
+      try {
+        return await invokeWith(core, hosted);
+      } finally {
+        // Azure's host drops what an invocation logs after its answer.
+        core.log = () => undefined;
+      }
     },
   };
 }

@@ -2,10 +2,19 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { format } from 'node:util';
 import { type FunctionsApp, type LogSink, loadApp, triggerOf } from './functionsApp.ts';
 import { createHttpHost } from './httpServer.ts';
 import { routesOf } from './router.ts';
 import { startTimers } from './timers.ts';
+
+const consoleLevels = {
+  debug: 'debug',
+  log: 'information',
+  info: 'information',
+  warn: 'warning',
+  error: 'error',
+} as const;
 
 export interface FunctionInfo {
   name: string;
@@ -30,6 +39,7 @@ export async function startHost(env: Record<string, string | undefined>): Promis
   const folder = resolve(env.FUNCTIONS_APP_DIR ?? '.');
   process.chdir(folder);
   const log = logSink(env.FUNCTIONS_LOG_FILE);
+  keepConsole(log);
   const main = readJson(join(folder, 'package.json')).main;
   if (typeof main !== 'string') throw new Error(`${folder} is no function app: its package.json has no main.`);
   const app = await loadApp(() => import(pathToFileURL(join(folder, main)).href), log);
@@ -79,6 +89,13 @@ function routePrefix(folder: string): string {
 
 function readJson(path: string): Record<string, unknown> {
   return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/** What the app writes to the console is part of the log, as in Azure. */
+function keepConsole(log: LogSink): void {
+  for (const [method, level] of Object.entries(consoleLevels)) {
+    console[method as keyof typeof consoleLevels] = (...args: unknown[]) => log(level, 'console', format(...args));
+  }
 }
 
 function logSink(file: string | undefined): LogSink {

@@ -4,6 +4,8 @@ import type { FunctionsApp, LogSink, RpcBody, RpcHttp } from './functionsApp.ts'
 import { match, type Route } from './router.ts';
 
 const bodyLimit = 100 * 1024 * 1024;
+/** As Azure's host: a connection that a caller is about to use again is not closed under it. */
+const keepAliveMs = 130_000;
 
 export interface HttpHostOptions {
   app: FunctionsApp;
@@ -43,10 +45,10 @@ export function createHttpHost(options: HttpHostOptions): Server {
     const http: RpcHttp = {
       method,
       url: `http://${hostOf(request)}${found.path}${search === '' ? '' : `?${search}`}`,
-      nullableHeaders: nullable(request.headers as Record<string, string | string[]>),
+      nullableHeaders: nullable(headersOf(request)),
       nullableParams: nullable(found.params),
       nullableQuery: nullable(query),
-      body: { bytes: body },
+      body: { bytes: isChunked(request) ? Buffer.alloc(0) : body },
     };
     const { returnValue } = await app.invoke(found.route.hosted, { http });
     const { statusCode = '200', headers = {}, body: answer } = returnValue?.http ?? {};
@@ -62,7 +64,7 @@ export function createHttpHost(options: HttpHostOptions): Server {
     return options.fireTimer(decodeURIComponent(name)) ? 202 : 404;
   };
 
-  return createServer((request, response) => {
+  return createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     handle(request, response).catch((fault: unknown) => {
       log('error', 'host', `An invocation failed: ${fault instanceof Error ? fault.message : 'unknown'}`);
       if (response.headersSent) response.destroy();
@@ -76,17 +78,47 @@ function splitOnce(text: string, separator: string): string[] {
   return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
 }
 
-/** Values of a repeated name are joined by commas, as .NET shows them. */
+/** Values of a name are joined by commas, as .NET shows them, also if it is repeated in another case. */
 function queryOf(search: string): Record<string, string> {
   const query: Record<string, string> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(search))
+  const names = new Map<string, string>();
+  for (const [sent, value] of new URLSearchParams(search)) {
+    const name = names.get(sent.toLowerCase()) ?? sent;
     query[name] = name in query ? `${query[name]},${value}` : value;
+    names.set(name.toLowerCase(), name);
+  }
   return query;
+}
+
+/** Azure's host hands a body over only if it came with a length. */
+function isChunked({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Header values as Azure's host reads them, in UTF-8. What is none stays Latin-1, as Node reads it. */
+function headersOf({ headers }: IncomingMessage): Record<string, string | string[]> {
+  const inUtf8 = (value: string): string => {
+    try {
+      return utf8.decode(Buffer.from(value, 'latin1'));
+    } catch {
+      // Only for what is no UTF-8.
+      return value;
+    }
+  };
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value = '']) => [
+      name,
+      Array.isArray(value) ? value.map(inUtf8) : inUtf8(value),
+    ]),
+  );
 }
 
 function keyOf(request: IncomingMessage, query: Record<string, string>): string {
   const header = request.headers['x-functions-key'];
-  return (Array.isArray(header) ? header[0] : header) ?? query.code ?? '';
+  const code = Object.keys(query).find((name) => name.toLowerCase() === 'code');
+  return (Array.isArray(header) ? header[0] : header) ?? (code === undefined ? '' : (query[code] ?? ''));
 }
 
 /** What the request names as its host, if it is one. */

@@ -1,16 +1,28 @@
 import * as z from 'zod';
+import { retail, sandboxId } from './lib/sandbox.ts';
 
-const httpsUrl = z.url({ protocol: /^https$/ }).transform((text) => text.replace(/\/+$/, ''));
+/** The address of a service. A query, fragment or user info would be lost or shown where paths are added to it. */
+const httpsUrl = z
+  .string()
+  .trim()
+  .refine(
+    (text) => /^https:/i.test(text) && isBareUrl(text),
+    'must be an https URL without user info or query or fragment',
+  )
+  .transform((text) => text.replace(/\/+$/, ''));
 const secretName = z.string().regex(/^[0-9A-Za-z-]{1,127}$/, 'must be a Key Vault secret name');
 const publicEntra = 'https://login.microsoftonline.com';
+
+function isBareUrl(text: string): boolean {
+  return /^https?:\/\/[^\s?#@/\\]+(\/[^\s?#]*)?$/i.test(text) && URL.canParse(text);
+}
 
 /** A connection string of an account, with its key or a SAS, or of Azurite. */
 function isConnectionString(text: string): boolean {
   const parts = new Map(text.split(';').map((part) => part.split(/=(.*)/s, 2) as [string, string]));
   if (/^true$/i.test(parts.get('UseDevelopmentStorage') ?? '')) return true;
   const endpoint = parts.get('TableEndpoint');
-  const isUrl = (url: string) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
-  if (endpoint !== undefined && !isUrl(endpoint)) return false;
+  if (endpoint !== undefined && !isBareUrl(endpoint)) return false;
   if (parts.get('SharedAccessSignature')) return endpoint !== undefined;
   return Boolean(parts.get('AccountName') && parts.get('AccountKey'));
 }
@@ -79,9 +91,9 @@ const groups = {
       STORE_SANDBOX: z
         .string()
         .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be a sandbox id')
-        .default('RETAIL'),
+        .default(retail),
     })
-    .transform((env) => env.STORE_SANDBOX),
+    .transform((env) => sandboxId(env.STORE_SANDBOX)),
 
   xbox: z.object({
     XBOX_AUTH_URL: httpsUrl.default('https://service.auth.xboxlive.com'),
@@ -100,7 +112,7 @@ const groups = {
       .default('3'),
   }),
 
-  keyRenewal: z.object({ KEY_RENEWAL_MODE: z.enum(['renew', 'remind']).default('renew') }),
+  keyRenewal: z.object({ KEY_RENEWAL_MODE: z.enum(['renew', 'remind'], 'must be renew or remind').default('renew') }),
 
   webhook: z.object({
     WEBHOOK_URL: httpsUrl.optional(),

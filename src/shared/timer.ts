@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { app } from '@azure/functions';
 import type { CallContext } from './lib/callContext.ts';
 import { systemClock } from './lib/clock.ts';
-import { faultFields, type LogFields, structuredLog, writerOf } from './lib/log.ts';
+import { faultFields, invocationLog, type LogFields, stackFields, structuredLog } from './lib/log.ts';
 
 /** A run must end before the host's default limit of 5 minutes on small plans. */
 const runMs = 4.5 * 60_000;
@@ -13,13 +13,16 @@ export function schedule(name: string, ncrontab: string, work: (call: CallContex
     schedule: ncrontab,
     handler: async (_timer, context) => {
       const correlationId = randomUUID();
-      const log = structuredLog(writerOf(context), correlationId);
+      const lines = invocationLog(context);
+      const log = structuredLog(lines.write, correlationId);
       try {
         const outcome = await work({ correlationId, log, deadline: systemClock.now() + runMs });
         log('info', 'run', { function: name, ...(outcome as LogFields) });
       } catch (fault) {
-        log('error', 'runFailed', { function: name, ...faultFields(fault) });
+        log('error', 'runFailed', { function: name, ...faultFields(fault), ...stackFields(fault) });
         throw new Error(`${name} failed`, { cause: fault });
+      } finally {
+        lines.end();
       }
     },
   });

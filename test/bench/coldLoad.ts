@@ -6,8 +6,8 @@ const starts = 7;
 /** Time of a new process that loads the app and registers its functions. */
 export function benchColdLoad(): string {
   const apps = {
-    'bundled app': 'dist/app/main.js',
-    'one unit (entitlements)': 'dist/units/entitlements/main.js',
+    'bundled app': 'dist/app/index.js',
+    'one unit (entitlements)': 'dist/units/entitlements/index.js',
     unbundled: 'dist/unbundled/main.js',
   };
   const times = new Map<string, number[]>();

@@ -43,7 +43,11 @@ const anyBody = fc.oneof(
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
 );
-const headerText = fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,150}$/).map((text) => text.trim());
+const headerText = fc
+  .stringMatching(/^[\x20-\x7e\x80-\xff]{0,150}$/)
+  .map((text) => text.trim())
+  // What is UTF-8 of more than Latin-1 is answered 500 before a function has it.
+  .filter((text) => !/[\xc4-\xf4][\x80-\xbf]/.test(text));
 const anyHeaders = fc.dictionary(
   fc.constantFrom(
     'x-correlation-id',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadSettings, settingsGroups } from '../../src/shared/config.ts';
+import { sandbox } from '../../src/shared/contract/fields.ts';
 
 const load = (env: Record<string, string>) => loadSettings(settingsGroups, env);
 
@@ -81,6 +82,8 @@ test.each([
   'TableEndpoint=http:',
   'TableEndpoint=http://127.0.0.1:1/a',
   'TableEndpoint=nowhere;AccountName=a;AccountKey=k',
+  'TableEndpoint=https://u:p@a.example/;AccountName=a;AccountKey=k',
+  'TableEndpoint=https://a.example/?sig=s;SharedAccessSignature=sig=s',
 ])('%s is no connection string', (text) => {
   expect(() => withTables(text)).toThrow('TABLES_CONNECTION_STRING (must be a connection string)');
 });
@@ -102,4 +105,52 @@ test.each([
   ['XBOX_XSTS_URL', 'nowhere'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(() => load({ ...least, [name]: value })).toThrow(name);
+});
+
+const urlSettings = [
+  'ENTRA_AUTHORITY_HOST',
+  'AZURE_AUTHORITY_HOST',
+  'KEY_VAULT_URI',
+  'TABLES_ACCOUNT_URL',
+  'STORE_COLLECTIONS_URL',
+  'STORE_PURCHASE_URL',
+  'XBOX_AUTH_URL',
+  'XBOX_XSTS_URL',
+  'WEBHOOK_URL',
+];
+
+test.each([
+  'https://h.example/?sig=secret',
+  'https://h.example?',
+  'https://h.example/#secret',
+  'https://secret:x@h.example/',
+  'https://secret@h.example/',
+  'https://@h.example/',
+  'https:\\\\secret@h.example/',
+  'https:secret.example',
+  'https://a secret',
+  'https://',
+  'http://secret.example',
+])('a URL such as %s is refused by the name of its setting, for each of them', (url) => {
+  for (const name of urlSettings) {
+    const message = (() => {
+      try {
+        load({ ...least, [name]: url });
+      } catch (fault) {
+        return String(fault);
+      }
+    })();
+    expect(message).toMatch(new RegExp(`unreadable: ${name} \\(must be an https URL [^)]*\\)$`));
+    expect(message).not.toContain('secret');
+  }
+});
+
+test.each(['https://h.example/a/b/', ' https://h.example/a/b '])('a URL may have a path: %j', (url) => {
+  expect(load({ ...least, STORE_PURCHASE_URL: url }).store.purchaseUrl).toBe('https://h.example/a/b');
+});
+
+test.each(['retail', 'Retail', 'RETAIL'])('the sandbox %s is RETAIL', (id) => {
+  expect(load({ ...least, STORE_SANDBOX: id }).sandbox).toBe('RETAIL');
+  expect(load({ ...least, STORE_SANDBOX: `${id}.1` }).sandbox).toBe(`${id}.1`);
+  expect(sandbox.parse(id)).toBe('RETAIL');
 });

@@ -28,6 +28,7 @@ test('only what the app needs is deployed to Azure', () => {
   const root = readdirSync('.').filter((name) => name !== 'dist');
   const paths = [
     ...root.map((name) => (folders.has(name) ? `${name}/some/file.js` : name)),
+    'dist/app/index.js',
     'dist/app/main.js',
     'dist/app/azureIdentity.js',
     'dist/app/main.js.map',
@@ -41,8 +42,10 @@ test('only what the app needs is deployed to Azure', () => {
   expect(paths.filter((path) => !ignored.includes(path))).toEqual([
     'host.json',
     'package.json',
+    'dist/app/index.js',
     'dist/app/main.js',
     'dist/app/azureIdentity.js',
+    'dist/app/main.js.map',
   ]);
 });
 

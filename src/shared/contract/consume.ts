@@ -94,6 +94,7 @@ export type ConsumeView = z.infer<typeof record>;
 /** What a consume or grant can be refused with: nothing else is final. */
 export const fulfilmentProblems = [
   'invalid_request',
+  'length_required',
   'payload_too_large',
   'unknown_user',
   'tracking_id_reused',

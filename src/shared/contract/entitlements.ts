@@ -102,6 +102,7 @@ export type Entitlements = z.infer<typeof answer>;
 /** What every route that reads with a user's key can refuse with. */
 export const readProblems = [
   'invalid_request',
+  'length_required',
   'payload_too_large',
   'unknown_user',
   'invalid_store_id',

@@ -54,7 +54,7 @@ export const postEventsAck = {
   examples: { body: { ids: [eventId] }, answers: { 200: { acknowledged: 1 } } },
   body: z.strictObject({ ids: z.array(z.string()).min(1).max(500) }).meta({ id: 'EventsAck' }),
   answers: { 200: z.object({ acknowledged: z.number().int() }).meta({ id: 'EventsAcknowledged' }) },
-  problems: ['invalid_request', 'payload_too_large', 'unavailable'],
+  problems: ['invalid_request', 'length_required', 'payload_too_large', 'unavailable'],
 } as const satisfies Operation;
 
 export const eventsAckContract = {

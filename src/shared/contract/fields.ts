@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { sandboxId } from '../lib/sandbox.ts';
 
 const percentEscape = /%[0-9A-Fa-f]{2}/;
 
@@ -55,6 +56,7 @@ export const skuId = z
 export const sandbox = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')
+  .overwrite(sandboxId)
   .meta({ description: 'Another sandbox to look into; default: the one of this deployment.' });
 
 /** Of any version; compared and stored in lower case. */

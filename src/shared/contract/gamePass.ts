@@ -18,6 +18,7 @@ const body = z
     tiers: z
       .array(tier)
       .min(1)
+      .max(100)
       .default([...tier.options]),
   })
   .superRefine((query, context) => {

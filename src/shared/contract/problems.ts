@@ -41,6 +41,8 @@ export type ProblemCode = keyof typeof problemCodes;
 
 export interface ProblemDetails {
   errors?: FieldError[];
+  /** The same places as JSON Pointers, without what the caller chose: for the log. */
+  wrongFields?: string[];
   retryAfterSeconds?: number;
   store?: StoreErrorInfo;
   /** The fault behind it: for the log, never for the caller. */

@@ -85,6 +85,7 @@ export const putStoreIds = {
   answers: { 200: registered },
   problems: [
     'invalid_request',
+    'length_required',
     'payload_too_large',
     'invalid_store_id',
     'wrong_client',

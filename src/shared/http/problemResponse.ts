@@ -1,15 +1,23 @@
 import type { HttpResponseInit } from '@azure/functions';
 import { Problem, problemCodes } from '../contract/problems.ts';
-import { faultFields, type LogFields, type LogLevel } from '../lib/log.ts';
+import { faultFields, type LogFields, type LogLevel, stackFields } from '../lib/log.ts';
 import { TimeoutError } from '../lib/timeout.ts';
 
 /** The problem that the caller gets for what was thrown. Details of a fault of this service stay in the log. */
 export function problemFromFault(fault: unknown): Problem {
   if (fault instanceof Problem) return fault;
   if (fault instanceof TimeoutError) {
-    return new Problem('unavailable', 'This took too long.', { retryAfterSeconds: 5, cause: fault });
+    return new Problem(
+      'unavailable',
+      'This took too long. Send the same request again, with the same ids, after the seconds of Retry-After.',
+      { retryAfterSeconds: 5, cause: fault },
+    );
   }
-  return new Problem('internal', 'The service failed; the correlation id finds it in the log.', { cause: fault });
+  return new Problem(
+    'internal',
+    'This service failed. Its operator finds the cause in the log by the correlation id.',
+    { cause: fault },
+  );
 }
 
 /** A problem as `application/problem+json` (http-api.md 1). */
@@ -41,11 +49,12 @@ export function logLevelOf({ code, status }: Problem): LogLevel {
   return status >= 500 ? 'warn' : 'info';
 }
 
-/** The log fields of a problem. The detail of an invalid request is left out: it is always the same. */
-export function problemFields({ code, message, details: { store, cause } }: Problem): LogFields {
+/** The log fields of a problem. The detail of an invalid request is left out: it is always the same. A fault here shows its stack. */
+export function problemFields({ code, message, details: { store, cause, wrongFields } }: Problem): LogFields {
   return {
     code,
     ...(code !== 'invalid_request' && { detail: message }),
+    ...(wrongFields && { wrong: wrongFields.join(' ') }),
     ...(store && {
       storeStatus: store.status,
       storeCode: store.code,
@@ -53,5 +62,6 @@ export function problemFields({ code, message, details: { store, cause } }: Prob
       cv: store.cv,
     }),
     ...(cause !== undefined && faultFields(cause)),
+    ...(code === 'internal' && stackFields(cause)),
   };
 }
