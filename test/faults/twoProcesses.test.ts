@@ -1,9 +1,9 @@
 /** Two processes of the functions on one account of tables, with clocks 90 s apart, work on the same ids. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type HostProcess, startHostProcess } from '../../local/hostProcess.ts';
-import { type Answer, api, apiAt, stack, useStack } from '../e2e/harness.ts';
+import { type Answer, api, apiAt, fireRecovery, stack, useStack } from '../e2e/harness.ts';
 import { expectFulfilledOnce } from './fulfilledOnce.ts';
-import { type Fulfilment, gem, later, movesToo, player, recover, scenarios, submit, useProxy } from './scenarios.ts';
+import { type Fulfilment, gem, later, movesToo, player, runs, scenarios, submit, useProxy } from './scenarios.ts';
 
 useStack();
 useProxy();
@@ -44,10 +44,11 @@ async function race(made: Fulfilment[]): Promise<Set<string>> {
 async function settleAll(): Promise<void> {
   stack.store.control.clearFaults();
   await later(2 * 60_000);
-  for (let round = 0; round < 3; round += 1) {
-    await fireEarlyRecovery();
-    await recover();
-    await later(6 * 60_000);
+  for (let round = 0; round < 4; round += 1) {
+    const before = runs();
+    await Promise.all([fireEarlyRecovery(), fireRecovery()]);
+    await expect.poll(runs).toBe(before + 2);
+    await later(16 * 60_000);
   }
 }
 

@@ -50,7 +50,7 @@ const body = z
       context.addIssue({ code: 'custom', path: ['account'], message: 'goes with userId only', input: query.account });
     }
     if (query.products === undefined && query.api !== 'v8') {
-      context.addIssue({ code: 'custom', path: ['products'], message: 'may be left out with api v8 only' });
+      context.addIssue({ code: 'custom', path: ['products'], message: 'must be given, but with api v8' });
     }
     if (query.v8 !== undefined && query.api !== 'v8') {
       context.addIssue({ code: 'custom', path: ['v8'], message: 'goes with api v8 only', input: query.v8 });
