@@ -17,6 +17,7 @@ export interface SecretVersion {
 
 interface SecretAttributes {
   enabled?: boolean;
+  created?: number;
   exp?: number;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadSettings, settingsGroups } from '../../src/shared/config.ts';
+import { limitOwnCredentials, loadSettings, settingsGroups } from '../../src/shared/config.ts';
 
 const load = (env: Record<string, string>) => loadSettings(settingsGroups, env);
 
@@ -102,4 +102,20 @@ test.each([
   ['XBOX_XSTS_URL', 'nowhere'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(() => load({ ...least, [name]: value })).toThrow(name);
+});
+
+test('without AZURE_TOKEN_CREDENTIALS the own identity never tries command-line tools', () => {
+  for (const [given, used] of [
+    [{}, 'prod'],
+    [{ AZURE_TOKEN_CREDENTIALS: '' }, 'prod'],
+    [{ AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' }, 'EnvironmentCredential'],
+  ] as const) {
+    const env: Record<string, string | undefined> = { ...given };
+    limitOwnCredentials(env);
+    expect(env.AZURE_TOKEN_CREDENTIALS).toBe(used);
+    expect(() => load({ ...least, ...given })).not.toThrow();
+  }
+  expect(() => load({ ...least, AZURE_TOKEN_CREDENTIALS: 'production' })).toThrow(
+    /AZURE_TOKEN_CREDENTIALS \(must be prod/,
+  );
 });

@@ -2,11 +2,16 @@ import * as z from 'zod';
 import type { KeyKind } from '../identity/storeId.ts';
 import type { CallContext } from '../lib/callContext.ts';
 import { problemFromResponse, storeUnavailable } from './errors.ts';
-import { StoreRefusedError } from './response.ts';
+import { isSuccess, StoreRefusedError } from './response.ts';
 import { readRetryPolicy } from './retry.ts';
 import type { SendToStore } from './transport.ts';
 
-const renewed = z.looseObject({ key: z.string().min(1) });
+const keyText = z.string().min(1);
+/** The documentation's tables write `key`, its examples `Key` (store-api.md 1.3). */
+const renewed = z.union([
+  z.looseObject({ key: keyText }).transform(({ key }) => key),
+  z.looseObject({ Key: keyText }).transform(({ Key }) => Key),
+]);
 
 export interface KeysApi {
   /**
@@ -27,12 +32,12 @@ export function createKeysApi(send: SendToStore, urls: Record<KeyKind, string>):
         // A renewal that is sent twice makes two keys, both good.
         retry: readRetryPolicy,
       });
-      if (response.status !== 200) throw new StoreRefusedError(operation, response, problemFromResponse(response));
+      if (!isSuccess(response)) throw new StoreRefusedError(operation, response, problemFromResponse(response));
       const parsed = renewed.safeParse(response.body);
       if (!parsed.success) {
         throw storeUnavailable({ store: response.error, retryAfterSeconds: response.retryAfterSeconds });
       }
-      return parsed.data.key;
+      return parsed.data;
     },
   };
 }

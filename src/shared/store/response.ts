@@ -12,6 +12,14 @@ export interface StoreResponse {
 
 export const defaultOutageSeconds = 5;
 
+/** A call is not sent with less time than an answer takes: the Store might act, and nobody would know. */
+export const leastAnswerMs = 2000;
+
+/** Whether the Store did what was asked. The documentation says 200; other successes with the same body have been seen. */
+export function isSuccess({ status }: StoreResponse): boolean {
+  return status >= 200 && status < 300;
+}
+
 /** No answer, or none that could be read: what was asked may or may not have happened. */
 export class StoreNoResponseError extends Problem {
   constructor(cause: unknown) {
@@ -26,7 +34,12 @@ export class NothingSentError extends Problem {
   }
 }
 
-/** The Store answered with another status than 200. As a Problem it is what the caller of a read gets. */
+export function tooLittleTime(): NothingSentError {
+  const detail = 'Too little time was left to ask the Store; try again.';
+  return new NothingSentError(new Problem('unavailable', detail, { retryAfterSeconds: 1 }));
+}
+
+/** The Store answered with another status than a success. As a Problem it is what the caller of a read gets. */
 export class StoreRefusedError extends Problem {
   readonly operation: string;
   readonly response: StoreResponse;
