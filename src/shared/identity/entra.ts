@@ -41,6 +41,8 @@ export interface Entra {
    * @throws Problem store_unauthorized (Entra refuses), unavailable (not reached)
    */
   token(audience: Audience, log: Log): Promise<Token>;
+  /** The token in memory, without asking Entra. */
+  current(audience: Audience): string | undefined;
   /** A new token from Entra; replaces the one in memory. @throws Problem as `token` */
   mint(audience: Audience, log: Log): Promise<Token>;
   /**
@@ -84,6 +86,7 @@ export function createEntra(mintToken: MintToken, clock: Clock): Entra {
   return {
     mint,
     acceptances,
+    current: (audience) => held.get(audience)?.token,
     async replace(audience, { token: refused, sentAt }, log) {
       const known = held.get(audience);
       const now = clock.now();

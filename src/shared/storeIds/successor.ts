@@ -38,7 +38,7 @@ export interface Successors {
     key: string,
     onRefused?: (refusal: { token: string; at: number }) => void,
   ): Promise<Renewal>;
-  /** The failure that is still remembered of this key. */
+  /** The failure that is still remembered of this key. A refusal that may be the service token's fault is one of that token only. */
   failureOf(key: string): Renewal | undefined;
 }
 
@@ -47,11 +47,14 @@ const failureMs = 30_000;
 const longestPauseMs = 10 * 60_000;
 
 export function createSuccessors(parts: SuccessorParts): Successors {
-  const { clock } = parts;
-  const failures = new FailureMemory<Renewal>(clock);
+  const { clock, entra } = parts;
+  const failures = new FailureMemory<{ renewal: Renewal; token: string }>(clock);
   const failureOf = (key: string): Renewal | undefined => {
     const remembered = failures.recall(keyIdOf(key));
-    return remembered && again(remembered.failure, remembered.leftMs);
+    if (!remembered) return undefined;
+    const { renewal, token } = remembered.failure;
+    const isUndecided = renewal.outcome === 'refused' && !renewal.named;
+    return isUndecided && token !== entra.current('service') ? undefined : again(renewal, remembered.leftMs);
   };
   return {
     failureOf,
@@ -66,7 +69,7 @@ export function createSuccessors(parts: SuccessorParts): Successors {
         return acceptedRenewal(parts, call, owner, await askStore(parts, call, owner.kind, key, onToken));
       } catch (fault) {
         const renewal = failedRenewal(fault, owner.kind);
-        if (!(fault instanceof NothingSentError)) failures.remember(keyIdOf(key), renewal, pauseMs(renewal));
+        if (!(fault instanceof NothingSentError)) failures.remember(keyIdOf(key), { renewal, token }, pauseMs(renewal));
         const counts = fault instanceof StoreRefusedError && countsAgainstKey(fault.response);
         if (counts) onRefused?.({ token, at: clock.now() });
         return renewal;

@@ -171,6 +171,24 @@ test('the proof is for the very token that was refused', async () => {
   expect(historyOf(await stored())).toEqual([false, undefined]);
 });
 
+test('a refusal that may be the service token\u2019s fault is not remembered against another token', async () => {
+  const { renew, clock, state, asked, entra, callNow } = await dueKey();
+  state.answer = undecided;
+  await renew();
+  await renew();
+  expect(asked).toHaveLength(1);
+  await entra.mint('service', callNow().log);
+  await renew();
+  state.answer = named;
+  await renew();
+  expect(asked.map(({ token }) => token)).toEqual(['token 1', 'token 2']);
+  clock.advance(30_000);
+  await renew();
+  await entra.mint('service', callNow().log);
+  await renew();
+  expect(asked).toHaveLength(3);
+});
+
 test('an unrenewable key is tried again once a day, and heals', async () => {
   const { query, store, key, clock, state, asked, stored } = await dueKey();
   await store(key, { unrenewable: true, refusedAt: clock.now() });
