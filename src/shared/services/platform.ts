@@ -38,7 +38,11 @@ export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity
   const credential = onceAsync(async () => {
     const { DefaultAzureCredential } = await import('../identity/azureIdentity.ts');
     limitOwnCredentials();
-    return new DefaultAzureCredential({ disableInstanceDiscovery: !ownIdentity.instanceDiscovery });
+    return new DefaultAzureCredential({
+      disableInstanceDiscovery: !ownIdentity.instanceDiscovery,
+      // The library's own retries last longer than those who wait for a token: they would see a timeout, not the reason.
+      retryOptions: { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
+    });
   });
   return { getToken: async (scopes, options) => (await credential()).getToken(scopes, options) };
 }
