@@ -24,10 +24,8 @@ const unusableMs = 30_000;
 const failureMs = 30_000;
 /** The longest `Retry-After` of Entra that is kept to. */
 const longestPauseMs = 10 * 60_000;
-/** A younger token is not at fault when the Store refuses it. */
+/** A younger token is not at fault when the Store refuses it. So one that was just fetched is not fetched again. */
 const youngMs = 60_000;
-/** At most one mint in this time because the Store refused a token. */
-const forcedPauseMs = 30_000;
 
 export interface Token {
   token: string;
@@ -46,8 +44,8 @@ export interface Entra {
   /** A new token from Entra; replaces the one in memory. @throws Problem as `token` */
   mint(audience: Audience, log: Log): Promise<Token>;
   /**
-   * The Store refused this token in a call that was sent at `sentAt` (epoch ms). Fetches a new one, if the token can be at fault and
-   * none was fetched for this reason in the last 30 s (http-api.md 2.11). Until then the old one serves. Never fails.
+   * The Store refused this token in a call that was sent at `sentAt` (epoch ms). Fetches a new one if the token can be at fault
+   * (http-api.md 2.11). Until then, and if Entra gives none, the old one serves. Never fails.
    */
   replace(audience: Audience, refused: { token: string; sentAt: number }, log: Log): Promise<void>;
   /** When the Store took which token. */
@@ -62,7 +60,6 @@ export function createEntra(mintToken: MintToken, clock: Clock): Entra {
   const held = new Map<Audience, HeldToken>();
   const flights = new SingleFlight<Token>();
   const failures = new FailureMemory<Problem>(clock);
-  const forced = new Map<Audience, { at: number; done: Promise<void> }>();
   const acceptances = createAcceptances(clock);
 
   const mint = async (audience: Audience, log: Log): Promise<Token> => {
@@ -92,13 +89,8 @@ export function createEntra(mintToken: MintToken, clock: Clock): Entra {
       const now = clock.now();
       const isSuspect =
         known?.token === refused && now - known.mintedAt >= youngMs && !acceptances.ofToken(refused, sentAt);
-      if (!isSuspect) return;
-      const last = forced.get(audience);
-      if (last && now - last.at < forcedPauseMs) return last.done;
-      // A failure is logged where it happens; the old token is as good as it was.
-      const done = mint(audience, log).then(ignore, ignore);
-      forced.set(audience, { at: now, done });
-      return done;
+      // A failure is logged where it happens, and remembered: the next attempt is 30 s later.
+      if (isSuspect) await mint(audience, log).catch(() => undefined);
     },
     async token(audience, log) {
       const known = held.get(audience);
@@ -111,8 +103,6 @@ export function createEntra(mintToken: MintToken, clock: Clock): Entra {
     },
   };
 }
-
-function ignore(): void {}
 
 function failurePauseMs(cause: unknown): number {
   const asked = cause instanceof EntraFault ? (cause.retryAfterSeconds ?? 0) * 1000 : 0;

@@ -239,3 +239,10 @@ test('any success is a result', async () => {
   const { asUser } = asking([answer(201, { value: 1 })]);
   expect((await asUser()).value).toEqual({ value: 1 });
 });
+
+test('a call that the Store took shows that this service\u2019s token is good', async () => {
+  const { asUser, sent } = asking([done, badToken, badToken, badToken], { deadlineMs: 200_000 });
+  await asUser();
+  await expect(asUser()).rejects.toMatchObject({ code: 'store_id_expired' });
+  expect(sent).toHaveLength(4);
+});

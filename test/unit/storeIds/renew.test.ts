@@ -206,6 +206,20 @@ test('an unrenewable key is tried again once a day, and heals', async () => {
   expect(historyOf(await stored())).toEqual([false, undefined]);
 });
 
+test('a user without a key is told how to register one', async () => {
+  const { keyring, callNow } = world();
+  for (const [kind, member] of [
+    ['collections', 'collectionsId'],
+    ['purchase', 'purchaseId'],
+  ] as const) {
+    const message = expect.stringContaining(`PUT /api/users/{userId}/store-ids with ${member}`);
+    await expect(keyring.forUser(callNow(), 'u', 'default', kind)).rejects.toMatchObject({
+      code: 'unknown_user',
+      message,
+    });
+  }
+});
+
 test('an expired key: refused is store_id_expired, not reached is why', async () => {
   const { query, store, clock, state } = await dueKey();
   await store(keyOf(clock.now() - 40 * day));
@@ -242,6 +256,7 @@ test('a newer key that is registered meanwhile is not overwritten by it', async 
   const { one } = table;
   table.one = async (asked) => {
     const found = await one(asked);
+    table.one = one;
     await store(registered);
     return found;
   };
