@@ -81,7 +81,8 @@ async function resolveKey(parts: KeyringParts, call: CallContext, row: StoredSto
     const renewal = await renewals.renewStored({ ...call, deadline }, row);
     if (renewal.outcome === 'renewed') return renewal.key;
     if (expired) throw renewal.problem;
-    call.log('warn', 'storeId.notRenewed', { kind: row.kind, code: renewal.problem.code });
+    const { userId, account, kind } = row;
+    call.log('warn', 'storeId.notRenewed', { userId, account, kind, code: renewal.problem.code });
   } else if (expired) {
     throw ended(row.kind);
   }
