@@ -163,6 +163,7 @@ function settingsOf(parts: {
     AZURE_CLIENT_ID: own.clientId,
     AZURE_CLIENT_SECRET: own.secret,
     AZURE_AUTHORITY_HOST: entra.url,
+    AZURE_TOKEN_CREDENTIALS: 'prod',
     KEY_VAULT_URI: keyVault.url,
     TABLES_CONNECTION_STRING: parts.azurite.connectionString,
     STORE_COLLECTIONS_URL: store.collectionsUrl,

@@ -11,10 +11,14 @@ export const serviceFault = z.strictObject({
   latencyMs: z.int().min(0).default(0),
   /** Is answered instead of the real answer. Without it the request continues after the wait. */
   status: z.int().min(200).max(599).optional(),
+  /** Go with that answer: `retry-after`, say. */
+  headers: z.record(z.string(), z.string()).default({}),
   /** Destroys the connection. */
   drop: z.boolean().default(false),
 });
 export type ServiceFault = z.input<typeof serviceFault>;
+
+const injected = { error: { code: 'Injected', message: 'An injected fault.' } };
 
 export interface ServiceFaults {
   add(fault: ServiceFault): void;
@@ -41,8 +45,7 @@ export function serviceFaults(): ServiceFaults {
       }
       if (fault.latencyMs > 0) await sleep(fault.latencyMs);
       if (fault.drop) response.destroy();
-      else if (fault.status !== undefined)
-        sendJson(response, fault.status, { error: { code: 'Injected', message: 'An injected fault.' } });
+      else if (fault.status !== undefined) sendJson(response, fault.status, injected, fault.headers);
       return fault.drop || fault.status !== undefined;
     },
   };

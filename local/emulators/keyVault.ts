@@ -17,6 +17,7 @@ export interface SecretVersion {
 
 interface SecretAttributes {
   enabled?: boolean;
+  created?: number;
   exp?: number;
 }
 
@@ -38,7 +39,8 @@ const pageSize = 25;
 interface VaultState {
   url: string;
   versions: SecretVersion[];
-  counters: { reads: number; challenges: number };
+  /** `requests`: all but those to the control API. */
+  counters: { requests: number; reads: number; challenges: number };
   faults: ServiceFaults;
   now: () => number;
 }
@@ -57,7 +59,7 @@ export async function startKeyVault(options: KeyVaultOptions) {
   const vault: VaultState = {
     url: '',
     versions: [],
-    counters: { reads: 0, challenges: 0 },
+    counters: { requests: 0, reads: 0, challenges: 0 },
     faults: serviceFaults(),
     now,
   };
@@ -94,6 +96,7 @@ async function handle(
     sendControlReply(response, () => control(vault, method, path, body));
     return;
   }
+  vault.counters.requests += 1;
   const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const claims = token === undefined ? undefined : options.verifyBearer(token);
   if (!claims || claims.exp * 1000 <= vault.now() || claims.aud !== 'https://vault.azure.net') {

@@ -17,6 +17,10 @@ function isBareUrl(text: string): boolean {
   return /^https?:\/\/[^\s?#@/\\]+(\/[^\s?#]*)?$/i.test(text) && URL.canParse(text);
 }
 
+/** What `DefaultAzureCredential` takes, in any case. */
+const tokenCredentials =
+  /^\s*(prod|dev|(environment|workloadIdentity|managedIdentity|visualStudioCode|azureCli|azurePowerShell|azureDeveloperCli)Credential)\s*$/i;
+
 /** A connection string of an account, with its key or a SAS, or of Azurite. */
 function isConnectionString(text: string): boolean {
   const parts = new Map(text.split(';').map((part) => part.split(/=(.*)/s, 2) as [string, string]));
@@ -52,7 +56,13 @@ const groups = {
 
   /** The app's own identity, for Key Vault and Tables. `DefaultAzureCredential` reads the rest itself. */
   ownIdentity: z
-    .object({ AZURE_AUTHORITY_HOST: httpsUrl.default(publicEntra) })
+    .object({
+      AZURE_AUTHORITY_HOST: httpsUrl.default(publicEntra),
+      AZURE_TOKEN_CREDENTIALS: z
+        .string()
+        .regex(tokenCredentials, 'must be prod, dev or the name of one credential')
+        .optional(),
+    })
     .transform((env) => ({ instanceDiscovery: env.AZURE_AUTHORITY_HOST === publicEntra })),
 
   keyVault: z.object({ KEY_VAULT_URI: httpsUrl }).transform((env) => ({ uri: env.KEY_VAULT_URI })),
@@ -143,6 +153,14 @@ export function loadSettings<const Group extends SettingsGroup>(
   }
   if (faults.size > 0) throw new Error(`These settings are missing or unreadable: ${[...faults].join(', ')}`);
   return loaded as Pick<Settings, Group>;
+}
+
+/**
+ * Limits `DefaultAzureCredential`, which reads this variable itself, to the credentials of a deployment. With the others, each failure
+ * of a managed identity starts command-line tools.
+ */
+export function limitOwnCredentials(env: Record<string, string | undefined> = process.env): void {
+  env.AZURE_TOKEN_CREDENTIALS ||= 'prod';
 }
 
 function describeFault(issue: z.core.$ZodIssue, present: Record<string, string | undefined>): string {

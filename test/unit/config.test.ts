@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadSettings, settingsGroups } from '../../src/shared/config.ts';
+import { limitOwnCredentials, loadSettings, settingsGroups } from '../../src/shared/config.ts';
 import { sandbox } from '../../src/shared/contract/fields.ts';
 
 const load = (env: Record<string, string>) => loadSettings(settingsGroups, env);
@@ -153,4 +153,20 @@ test.each(['retail', 'Retail', 'RETAIL'])('the sandbox %s is RETAIL', (id) => {
   expect(load({ ...least, STORE_SANDBOX: id }).sandbox).toBe('RETAIL');
   expect(load({ ...least, STORE_SANDBOX: `${id}.1` }).sandbox).toBe(`${id}.1`);
   expect(sandbox.parse(id)).toBe('RETAIL');
+});
+
+test('without AZURE_TOKEN_CREDENTIALS the own identity never tries command-line tools', () => {
+  for (const [given, used] of [
+    [{}, 'prod'],
+    [{ AZURE_TOKEN_CREDENTIALS: '' }, 'prod'],
+    [{ AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' }, 'EnvironmentCredential'],
+  ] as const) {
+    const env: Record<string, string | undefined> = { ...given };
+    limitOwnCredentials(env);
+    expect(env.AZURE_TOKEN_CREDENTIALS).toBe(used);
+    expect(() => load({ ...least, ...given })).not.toThrow();
+  }
+  expect(() => load({ ...least, AZURE_TOKEN_CREDENTIALS: 'production' })).toThrow(
+    /AZURE_TOKEN_CREDENTIALS \(must be prod/,
+  );
 });

@@ -30,11 +30,11 @@ export function requireService(world: World, verify: VerifyBearer, authorization
   throw new StoreError(401, appid.code, appid.message);
 }
 
-/** The client id of a `serviceTicket`. Always refused as the ticket's fault: `AuthenticationTokenInvalid` would mean the key. */
+/** The client id of a `serviceTicket`. Its refusal has the codes of a bad key: the Store does not say whose token it was. */
 export function requireTicket(world: World, verify: VerifyBearer, ticket: string): string {
   const appid = clientOf(world, verify, ticket);
   if (typeof appid === 'string') return appid;
-  throw new StoreError(401, 'PartnerAadTicketRequired', 'The service ticket is not valid.');
+  throw new StoreError(401, appid.code, appid.message);
 }
 
 function clientOf(world: World, verify: VerifyBearer, token: string): string | { code: string; message: string } {
@@ -81,9 +81,14 @@ export function readKey(
   return { claims, user, keyId };
 }
 
-function badKey(world: World, cause: string): StoreError {
-  if (world.settings.badKeyStyle === 'AuthenticationTokenInvalid')
-    return new StoreError(401, 'AuthenticationTokenInvalid', badToken);
+/** How a bad key is refused. The quirk of store-api.md 2.5: `badKeyStyle` can name what is not the key's fault. */
+export function badKey(world: World, cause: string): StoreError {
+  const { badKeyStyle } = world.settings;
+  if (badKeyStyle === 'AuthenticationTokenInvalid') return new StoreError(401, 'AuthenticationTokenInvalid', badToken);
+  if (badKeyStyle === 'InternalAadAuthenticationError')
+    return new StoreError(401, 'AuthenticationFailure', 'Authentication failed.', {
+      data: [`InternalAadAuthenticationError: InternalServerError. ${badToken}`],
+    });
   return new StoreError(401, 'AuthenticationFailure', 'Authentication failed.', {
     data: [`AuthenticationTokenInvalid: ${badToken}. B2B key : ${cause}`],
   });

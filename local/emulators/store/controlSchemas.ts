@@ -94,7 +94,10 @@ export const settingsInput = z.strictObject({
     .nullable()
     .optional(),
   renewExpired: z.boolean().optional(),
-  badKeyStyle: z.enum(['AuthenticationTokenInvalid', 'AuthenticationFailure']).optional(),
+  badKeyStyle: z
+    .enum(['AuthenticationTokenInvalid', 'AuthenticationFailure', 'InternalAadAuthenticationError'])
+    .optional(),
+  renewedKeyMember: z.enum(['key', 'Key']).optional(),
   duplicatesAcrossPages: z.boolean().optional(),
   gamePassAuthorized: z.boolean().optional(),
   showEmptyBalances: z.boolean().optional(),

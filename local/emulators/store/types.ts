@@ -119,8 +119,10 @@ export interface Settings {
   /** Per user, over the operations of store-api.md 6. null = no limit. */
   rateLimit: { operations: number; seconds: number } | null;
   renewExpired: boolean;
-  /** How a bad user key is refused: the code alone, or the long-string variant of store-api.md 2.5. */
-  badKeyStyle: 'AuthenticationTokenInvalid' | 'AuthenticationFailure';
+  /** How a bad user key is refused: the code alone, or one of the two long-string variants of store-api.md 2.5. */
+  badKeyStyle: 'AuthenticationTokenInvalid' | 'AuthenticationFailure' | 'InternalAadAuthenticationError';
+  /** How a renewed key is answered: the documentation's tables write `key`, its examples `Key` (store-api.md 1.3). */
+  renewedKeyMember: 'key' | 'Key';
   /** The quirk of store-api.md 2.1: `excludeDuplicates` looks at one page only. */
   duplicatesAcrossPages: boolean;
   /** false: what a publisher that Game Pass did not authorise sees (store-api.md 2.2). */
@@ -140,6 +142,7 @@ export const defaultSettings: Settings = {
   rateLimit: null,
   renewExpired: true,
   badKeyStyle: 'AuthenticationTokenInvalid',
+  renewedKeyMember: 'key',
   duplicatesAcrossPages: false,
   gamePassAuthorized: true,
   showEmptyBalances: false,

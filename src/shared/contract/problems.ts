@@ -64,4 +64,9 @@ export class Problem extends Error {
   get status(): number {
     return problemCodes[this.code][0];
   }
+
+  /** The same problem, with another time after which it is worth trying again. */
+  withRetryAfter(seconds: number): Problem {
+    return new Problem(this.code, this.message, { ...this.details, retryAfterSeconds: seconds });
+  }
 }

@@ -15,9 +15,17 @@ export type KeyInfo = z.infer<typeof keyInfo>;
 
 const path = z.object({ userId: pathUserId });
 
+const publisherUserId = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine((text) => !text.includes('\u0000') && !/\p{Surrogate}/u.test(text), 'must be text')
+  .meta({ description: 'The publisherUserId that the game client made the keys with; default: the user id.' });
+
 const putBody = z
   .strictObject({
     account: account.default('default'),
+    publisherUserId: publisherUserId.optional(),
     collectionsId: storeIdKey.optional(),
     purchaseId: storeIdKey.optional(),
     delegationToken: z.string().min(1).max(16_384).optional(),
@@ -28,6 +36,14 @@ const putBody = z
       context.addIssue({
         code: 'custom',
         message: 'give collectionsId, purchaseId or both, or a delegationToken alone',
+        input: body,
+      });
+    }
+    if (body.delegationToken !== undefined && body.publisherUserId !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['publisherUserId'],
+        message: 'goes with keys, not with a delegationToken',
         input: body,
       });
     }

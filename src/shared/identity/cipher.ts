@@ -28,14 +28,17 @@ export interface KeyCipher {
   encrypt(key: string, owner: KeyOwner, log: Log): Promise<EncryptedKey>;
   /** @throws Problem unavailable; also if it was not encrypted for this owner */
   decrypt(encrypted: EncryptedKey, owner: KeyOwner, log: Log): Promise<string>;
-  /** Whether it is encrypted with the newest version. @throws Problem unavailable */
+  /** Whether no version of the secret is known that is newer than the one it is encrypted with. @throws Problem unavailable */
   isCurrent(encrypted: EncryptedKey, log: Log): Promise<boolean>;
 }
 
 export function createKeyCipher(secrets: Secrets, secretName: string): KeyCipher {
   return {
     async isCurrent(encrypted, log) {
-      return (await secrets.newest(secretName, log)).version === encrypted.secretVersion;
+      const newest = await secrets.newest(secretName, log);
+      if (newest.version === encrypted.secretVersion) return true;
+      // Not by the version's name: this instance may not know the newest one yet, with which another has encrypted the key.
+      return (await secrets.version(secretName, encrypted.secretVersion, log)).createdOn >= newest.createdOn;
     },
     async encrypt(key, owner, log) {
       const secret = await secrets.newest(secretName, log);
@@ -48,13 +51,16 @@ export function createKeyCipher(secrets: Secrets, secretName: string): KeyCipher
       const secret = await secrets.version(secretName, encrypted.secretVersion, log);
       const bytes = Buffer.from(encrypted.ciphertext);
       try {
-        const decipher = createDecipheriv(algorithm, encryptionKey(secret, secretName), bytes.subarray(0, nonceBytes))
+        const decipher = createDecipheriv(algorithm, encryptionKey(secret, secretName), bytes.subarray(0, nonceBytes), {
+          // Node would take a shorter tag as well, which is easier to guess.
+          authTagLength: tagBytes,
+        })
           .setAAD(ownerBytes(owner))
           .setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
         return decipher.update(bytes.subarray(nonceBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8');
       } catch (cause) {
         if (cause instanceof Problem) throw cause;
-        throw new Problem('unavailable', 'A stored User Store ID key cannot be deciphered; register it anew.', {
+        throw new Problem('unavailable', 'A stored User Store ID key cannot be decrypted; register it anew.', {
           retryAfterSeconds: 60,
           cause,
         });
@@ -66,7 +72,7 @@ export function createKeyCipher(secrets: Secrets, secretName: string): KeyCipher
 function encryptionKey(secret: SecretVersion, name: string): Buffer {
   const bytes = Buffer.from(secret.value.trim(), 'base64');
   if (bytes.length === keyBytes) return bytes;
-  throw new Problem('unavailable', `The Key Vault secret ${name} is not 32 bytes in base64.`, {
+  throw new Problem('unavailable', `The Key Vault secret ${name} is not 32 bytes in base64: add a version that is.`, {
     retryAfterSeconds: 60,
   });
 }

@@ -2,6 +2,7 @@ import type { TokenCredential } from '@azure/identity';
 import type { KeyVaultSecret } from '@azure/keyvault-secrets';
 import { Problem } from '../contract/problems.ts';
 import type { Clock } from '../lib/clock.ts';
+import { FailureMemory } from '../lib/failureMemory.ts';
 import { faultFields, type Log } from '../lib/log.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
 import { withAbortTimeout } from '../lib/timeout.ts';
@@ -9,15 +10,18 @@ import { createSecretClient } from './vaultClient.ts';
 
 /** A rotated secret is in use after this time at the latest. */
 const cacheMs = 10 * 60_000;
-/** After a failed refresh the known value is used for this long before the vault is asked again. */
-const retryMs = 30_000;
+/** How long a failed read is answered from memory, or the known value is used, before the vault is asked again. */
+const failureMs = 30_000;
 const readMs = 10_000;
 
 export interface SecretVersion {
   value: string;
   version: string;
+  /** Epoch ms, in whole seconds; 0 if the vault does not say. */
+  createdOn: number;
 }
 
+/** Secrets of Key Vault. A read that failed is answered from memory for 30 s. */
 export interface Secrets {
   /** The newest version; from memory for 10 minutes, longer while Key Vault cannot be reached. @throws Problem unavailable */
   newest(name: string, log: Log): Promise<SecretVersion>;
@@ -34,9 +38,9 @@ export function createKeyVaultReader(vaultUri: string, credential: TokenCredenti
   const client = createSecretClient(vaultUri, credential, options);
   return async (name, version, signal) => {
     const secret: KeyVaultSecret = await client.getSecret(name, { ...(version && { version }), abortSignal: signal });
-    if (secret.value === undefined || secret.properties.version === undefined)
-      throw new Error('the secret has no value');
-    return { value: secret.value, version: secret.properties.version };
+    const { properties } = secret;
+    if (secret.value === undefined || properties.version === undefined) throw new Error('the secret has no value');
+    return { value: secret.value, version: properties.version, createdOn: properties.createdOn?.getTime() ?? 0 };
   };
 }
 
@@ -44,22 +48,33 @@ export function createSecrets(read: ReadSecret, clock: Clock): Secrets {
   const newest = new Map<string, SecretVersion & { staleAt: number }>();
   const versions = new Map<string, SecretVersion>();
   const flights = new SingleFlight<SecretVersion>();
+  const failures = new FailureMemory<Problem>(clock);
 
-  const ask = (name: string, version: string | undefined, log: Log): Promise<SecretVersion> =>
-    flights.run(`${name}/${version ?? ''}`, async () => {
+  const keep = (name: string, asked: string | undefined, secret: SecretVersion): void => {
+    versions.set(`${name}/${secret.version}`, secret);
+    const known = newest.get(name);
+    if (asked === undefined) newest.set(name, { ...secret, staleAt: clock.now() + cacheMs });
+    // Another instance has seen a rotation earlier: from here on this one does not go back behind it.
+    else if (known && secret.createdOn > known.createdOn) newest.set(name, { ...secret, staleAt: known.staleAt });
+  };
+
+  const ask = async (name: string, version: string | undefined, log: Log): Promise<SecretVersion> => {
+    const key = `${name}/${version ?? ''}`;
+    const failed = failures.recall(key);
+    if (failed) throw failed.failure.withRetryAfter(Math.ceil(failed.leftMs / 1000));
+    return flights.run(key, async () => {
       try {
         const secret = await withAbortTimeout(readMs, 'Key Vault', (signal) => read(name, version, signal));
-        versions.set(`${name}/${secret.version}`, secret);
-        if (version === undefined) newest.set(name, { ...secret, staleAt: clock.now() + cacheMs });
+        keep(name, version, secret);
         return secret;
       } catch (cause) {
         log('warn', 'keyVault.failed', { secret: name, ...faultFields(cause) });
-        throw new Problem('unavailable', `The Key Vault secret ${name} could not be read.`, {
-          retryAfterSeconds: 5,
-          cause,
-        });
+        const problem = unreadable(name, cause);
+        failures.remember(key, problem, failureMs);
+        throw problem;
       }
     });
+  };
 
   return {
     reread: (name, log) => ask(name, undefined, log),
@@ -74,9 +89,17 @@ export function createSecrets(read: ReadSecret, clock: Clock): Secrets {
         return await ask(name, undefined, log);
       } catch {
         // Logged by ask. The known value is better than an outage: if it is no longer right, Entra or the cipher refuses it.
-        known.staleAt = clock.now() + retryMs;
+        known.staleAt = clock.now() + failureMs;
         return known;
       }
     },
   };
+}
+
+function unreadable(name: string, cause: unknown): Problem {
+  return new Problem(
+    'unavailable',
+    `The Key Vault secret ${name} could not be read: it must exist, the vault must answer, and the identity of this app must have the right to read it.`,
+    { retryAfterSeconds: failureMs / 1000, cause },
+  );
 }

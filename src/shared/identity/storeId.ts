@@ -35,8 +35,8 @@ export interface StoreIdClaims {
 export interface StoreIdRules {
   kind: KeyKind;
   clientId: string;
-  /** The user that the key must not contradict; absent for a key that comes with the request. */
-  userId?: string;
+  /** What the key must not contradict in its claim `userId`; absent for a key that comes with the request. */
+  publisherUserId?: string;
   /** Epoch ms. */
   now: number;
 }
@@ -65,14 +65,21 @@ export function decodeStoreId(key: string, rules: StoreIdRules): StoreIdClaims {
   if (String(claims[`${claimPrefix}clientId`]).toLowerCase() !== rules.clientId.toLowerCase()) {
     throw new Problem(
       'wrong_client',
-      `The ${rules.kind} key was made for another client id than that of this service.`,
+      `The ${rules.kind} key was made for another client id than ENTRA_CLIENT_ID: the game client must make it with a service ticket of this service.`,
     );
   }
-  const claimedUser = claims[`${claimPrefix}userId`];
-  if (rules.userId !== undefined && claimedUser && claimedUser !== rules.userId) {
-    throw new Problem('user_mismatch', `The ${rules.kind} key names another user as its publisherUserId.`);
+  if (rules.publisherUserId !== undefined && namesAnother(claims[`${claimPrefix}userId`], rules.publisherUserId)) {
+    throw new Problem(
+      'user_mismatch',
+      `The ${rules.kind} key names another publisherUserId: give the one that the game client made the key with, or register the key for its own user.`,
+    );
   }
   return { issuedAt: Math.floor(claims.iat * 1000), expiresAt: Math.floor(claims.exp * 1000) };
+}
+
+/** A key that was made without a user has no claim, an empty one or `NoUserIdProvided` (store-api.md 1.2). */
+function namesAnother(claimed: string | null | undefined, publisherUserId: string): boolean {
+  return Boolean(claimed) && claimed !== 'NoUserIdProvided' && claimed !== publisherUserId;
 }
 
 /** When a key is due for renewal: 14 days after it was issued, at the latest a day before it ends (http-api.md 2.1). Epoch ms. */

@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
 import type { TokenCredential } from '@azure/identity';
-import { loadSettings, type Settings, type SettingsGroup } from '../config.ts';
+import { limitOwnCredentials, loadSettings, type Settings, type SettingsGroup } from '../config.ts';
 import { once, onceAsync } from '../lib/once.ts';
 
 /** The settings that the functions of this app read. All of them are checked at the start. */
@@ -37,7 +37,12 @@ app.hook.appStart(() => {
 export function createOwnCredential({ ownIdentity }: Pick<Settings, 'ownIdentity'>): TokenCredential {
   const credential = onceAsync(async () => {
     const { DefaultAzureCredential } = await import('../identity/azureIdentity.ts');
-    return new DefaultAzureCredential({ disableInstanceDiscovery: !ownIdentity.instanceDiscovery });
+    limitOwnCredentials();
+    return new DefaultAzureCredential({
+      disableInstanceDiscovery: !ownIdentity.instanceDiscovery,
+      // The library's own retries last longer than those who wait for a token: they would see a timeout, not the reason.
+      retryOptions: { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
+    });
   });
   return { getToken: async (scopes, options) => (await credential()).getToken(scopes, options) };
 }

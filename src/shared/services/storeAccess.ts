@@ -22,7 +22,7 @@ export type StoreSettings = Pick<Settings, (typeof storeSettings)[number]>;
 const sendToStore = once(() => createStoreTransport({ clock: systemClock }));
 
 /** The Store's APIs are built on this. Each has a file of its own in this folder, so that a unit contains only those that it uses. */
-export const askStore = once((settings: EntraSettings) => createAskStore(sendToStore(), entra(settings)));
+export const askStore = once((settings: EntraSettings) => createAskStore(sendToStore(), entra(settings), systemClock));
 
 /** The stored keys of users: their table, what encrypts them and what renews them. */
 export const userKeys = once((settings: StoreSettings) => {

@@ -10,8 +10,12 @@ import { updateWithRetry } from './updateWithRetry.ts';
 
 /** One registered key. Times are epoch ms. */
 export interface StoreIdRow extends KeyOwner, EncryptedKey, StoreIdClaims {
-  /** The Store has refused to renew it: only the game client can make a new one. */
+  /** The Store refuses to renew it (http-api.md 2.11): only the game client can make a new one. */
   unrenewable: boolean;
+  /** The first proven refusal of its renewal; of an unrenewable key the latest. */
+  refusedAt?: number | undefined;
+  /** What the key may name as its user, if that is not the user id. */
+  publisherUserId?: string | undefined;
 }
 export type StoredStoreId = StoreIdRow & { etag: string };
 
@@ -33,6 +37,8 @@ const schema = z.looseObject({
   issuedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   unrenewable: z.boolean(),
+  refusedAt: z.iso.datetime().optional(),
+  publisherUserId: z.string().optional(),
   etag: z.string(),
 });
 
@@ -83,13 +89,14 @@ function putAction({ etag, ...row }: StoreIdRow & { etag?: string }): Transactio
     ...row,
     issuedAt: new Date(row.issuedAt).toISOString(),
     expiresAt: new Date(row.expiresAt).toISOString(),
+    refusedAt: row.refusedAt === undefined ? undefined : new Date(row.refusedAt).toISOString(),
   };
   return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
 }
 
 /** @throws Problem unavailable for a row that was moved here from another user: it would decrypt, since it names its own owner */
 function fromRow(row: Row, ownerId: string): StoredStoreId {
-  const { issuedAt, expiresAt, ...columns } = schema.parse(row);
+  const { issuedAt, expiresAt, refusedAt, ...columns } = schema.parse(row);
   const { userId, account, kind } = columns;
   if (userId !== ownerId || row.rowKey !== rowKeyOf(kind, account)) {
     throw new Problem('unavailable', 'A stored key is not where it belongs; register it anew.', {
@@ -103,6 +110,8 @@ function fromRow(row: Row, ownerId: string): StoredStoreId {
     ciphertext: columns.ciphertext,
     secretVersion: columns.secretVersion,
     unrenewable: columns.unrenewable,
+    refusedAt: refusedAt === undefined ? undefined : Date.parse(refusedAt),
+    publisherUserId: columns.publisherUserId,
     etag: columns.etag,
     issuedAt: Date.parse(issuedAt),
     expiresAt: Date.parse(expiresAt),

@@ -1,19 +1,48 @@
 import type { z } from 'zod';
-import type { StoreErrorInfo } from '../contract/problems.ts';
+import { Problem, type StoreErrorInfo } from '../contract/problems.ts';
 import type { Entra } from '../identity/entra.ts';
 import type { CallContext } from '../lib/callContext.ts';
-import { type AuthFault, authFaultOf, problemFromResponse, problemFromXTokenResponse } from './errors.ts';
-import { isSuccess, StoreNoResponseError, StoreRefusedError, type StoreResponse } from './response.ts';
+import type { Clock } from '../lib/clock.ts';
+import {
+  type AuthFault,
+  authFaultOf,
+  problemFromResponse,
+  problemFromXTokenResponse,
+  storeIdExpired,
+} from './errors.ts';
+import {
+  isSuccess,
+  leastAnswerMs,
+  NothingSentError,
+  StoreNoResponseError,
+  StoreRefusedError,
+  type StoreResponse,
+  tooLittleTime,
+} from './response.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { SendToStore } from './transport.ts';
+
+/** A refused identity is the key's fault if the Store has taken this service's token within this time (http-api.md 2.11). */
+const tokenIsGoodMs = 10 * 60_000;
 
 /** A User Store ID key for the time of one request. */
 export interface UserKey {
   /** Absent for a key that came with the request. */
   account?: string;
   current(): string;
-  /** The Store refused this key: makes another one current. @throws Problem if there is no other */
+  /** The Store refused this key: makes another one current. @throws NoOtherKeyError; Problem if it cannot be known now */
   replace(call: CallContext, refused: string): Promise<void>;
+}
+
+/** There is no other key than the refused one: `store_id_expired`. */
+export class NoOtherKeyError extends Problem {
+  /** It is known to be the key that is at fault. Else the service's token may be, which the Store refused together with the key. */
+  readonly proven: boolean;
+
+  constructor(problem: Problem, proven: boolean) {
+    super(problem.code, problem.message, problem.details);
+    this.proven = proven;
+  }
 }
 
 /** A delegated X-token, which names user and sandbox itself (store-api.md 1.4). */
@@ -43,7 +72,7 @@ export interface StoreResult<Value> {
   info: StoreErrorInfo;
 }
 
-/** Asks the Store as a user. @throws StoreRefusedError, StoreNoResponseError; Problem of the identity */
+/** Asks the Store as a user. @throws NothingSentError, StoreRefusedError, StoreNoResponseError */
 export type AskStore = <Schema extends z.ZodType>(
   call: CallContext,
   caller: StoreCaller,
@@ -51,46 +80,90 @@ export type AskStore = <Schema extends z.ZodType>(
 ) => Promise<StoreResult<z.output<Schema>>>;
 
 /** All Store APIs send their requests through this: it authorizes, sends, and throws for everything that is not a result. */
-export function createAskStore(send: SendToStore, entra: Entra): AskStore {
+export function createAskStore(send: SendToStore, entra: Entra, clock: Clock): AskStore {
+  const parts = { entra, clock };
   return async (call, caller, { body, schema, ...request }) => {
     if (isXToken(caller)) {
+      if (!hasTime(call, clock)) throw tooLittleTime();
       const headers = xTokenHeaders(caller);
       const response = await send(call, { ...request, headers, body: body(undefined) });
       if (!isSuccess(response))
         throw new StoreRefusedError(request.operation, response, problemFromXTokenResponse(response));
       return parseResponse(call, request.operation, schema, response);
     }
-    const response = await sendAsUser(call, entra, caller, (key, serviceToken) =>
+    const { response, problem } = await sendAsUser(parts, call, caller, (key, serviceToken) =>
       send(call, { ...request, headers: { authorization: `Bearer ${serviceToken}` }, body: body(key) }),
     );
-    if (!isSuccess(response)) throw new StoreRefusedError(request.operation, response, problemFromResponse(response));
+    if (problem) throw new StoreRefusedError(request.operation, response, problem);
     return parseResponse(call, request.operation, schema, response);
   };
 }
 
+interface AskParts {
+  entra: Entra;
+  clock: Clock;
+}
+
+/** What the Store answered last, and the problem of the caller unless it is a success. */
+interface Answer {
+  response: StoreResponse;
+  problem?: Problem;
+}
+
 /**
- * Sends with a user's key; after a refused identity once more with a new service token, then with a new key (http-api.md 2.11).
- * What is refused after that is returned as it is.
- * @throws StoreNoResponseError, Problem
+ * Sends with a user's key; after a refused identity once more, with a new service token if it can be at fault, then with a new key
+ * (http-api.md 2.11). From the first answer on, what prevents another try is no error: the refusal stands.
+ * @throws NothingSentError if nothing was sent, StoreNoResponseError
  */
 async function sendAsUser(
+  parts: AskParts,
   call: CallContext,
-  entra: Entra,
   userKey: UserKey,
   send: (key: string, serviceToken: string) => Promise<StoreResponse>,
-): Promise<StoreResponse> {
+): Promise<Answer> {
+  const { entra, clock } = parts;
   const tried = { newToken: false, newKey: false };
+  let refused: Answer | undefined;
   for (;;) {
-    const { token } = await entra.token('service', call.log);
+    const token = await serviceToken(parts, call).catch(unlessRefused(refused));
+    if (typeof token !== 'string') return token;
     const key = userKey.current();
-    const response = await send(key, token);
+    const sentAt = clock.now();
+    const response = await send(key, token).catch(unlessRefused(refused));
+    if ('response' in response) return response;
+    if (isSuccess(response)) {
+      entra.acceptances.note(token, call.log);
+      return { response };
+    }
     const fault = authFaultOf(response);
+    const problem = problemFromResponse(response, isTokenGood(parts));
+    refused = { response, problem };
     const step = fault === null ? 'none' : nextStep(fault, tried);
-    if (step === 'none') return response;
+    if (fault === null || step === 'none') return refused;
     tried[step] = true;
-    if (step === 'newToken') entra.invalidate('service', token);
-    else if (userKey.current() === key) await userKey.replace(call, key);
+    if (step === 'newToken') await entra.replace('service', { token, sentAt }, call.log);
+    else if (userKey.current() === key) {
+      const failed = await userKey.replace(call, key).then(() => undefined, problemOrThrow);
+      if (failed) return { response, problem: problemWithoutKey(fault, failed, problem, isTokenGood(parts)) };
+    }
   }
+}
+
+/** @throws NothingSentError if there is no token, or too little time for an answer */
+async function serviceToken({ entra, clock }: AskParts, call: CallContext): Promise<string> {
+  const { token } = await entra.token('service', call.log).catch((fault: unknown) => {
+    throw fault instanceof Problem ? new NothingSentError(fault) : fault;
+  });
+  if (!hasTime(call, clock)) throw tooLittleTime();
+  return token;
+}
+
+/** After a refusal, a try that sent nothing leaves the refusal as the answer. @throws any other fault */
+function unlessRefused(refused: Answer | undefined): (fault: unknown) => Answer {
+  return (fault) => {
+    if (refused && fault instanceof NothingSentError) return refused;
+    throw fault;
+  };
 }
 
 /** Which of the two identities to replace after a refusal. Pure. */
@@ -99,8 +172,30 @@ export function nextStep(
   tried: { newToken: boolean; newKey: boolean },
 ): 'newToken' | 'newKey' | 'none' {
   if (fault !== 'key' && !tried.newToken) return 'newToken';
-  if (fault !== 'service' && !tried.newKey) return 'newKey';
+  if ((fault === 'key' || fault === 'undecided') && !tried.newKey) return 'newKey';
   return 'none';
+}
+
+/** The problem of a refused key that could not be replaced. Pure. */
+export function problemWithoutKey(fault: AuthFault, failed: Problem, refusal: Problem, tokenIsGood: boolean): Problem {
+  if (failed instanceof NoOtherKeyError) return fault === 'key' || failed.proven || tokenIsGood ? failed : refusal;
+  // The Store named the key: that this service could not renew it is not the answer to give.
+  if (fault === 'key' && failed.code === 'store_unauthorized') return storeIdExpired('key', { cause: failed });
+  return failed;
+}
+
+function isTokenGood({ entra, clock }: AskParts): boolean {
+  return entra.acceptances.ofAny(clock.now() - tokenIsGoodMs);
+}
+
+function hasTime(call: CallContext, clock: Clock): boolean {
+  return clock.now() + leastAnswerMs <= call.deadline;
+}
+
+/** @throws a fault that is no problem */
+function problemOrThrow(fault: unknown): Problem {
+  if (fault instanceof Problem) return fault;
+  throw fault;
 }
 
 /** @throws StoreNoResponseError for an answer that is not as documented: what was asked may have happened */

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { Problem, type StoreErrorInfo } from '../contract/problems.ts';
+import { routePrefix } from '../contract/route.ts';
+import { putStoreIds, storeIdsContract } from '../contract/storeIds.ts';
 import { scrub } from '../lib/log.ts';
 import { optionalText, storeObject, textOf } from './answer.ts';
 import { defaultOutageSeconds, type StoreResponse } from './response.ts';
@@ -9,13 +11,15 @@ type Headers = Record<string, string | string[] | undefined>;
 /** A code is a text; a number in its place is shown, but is no code that anything is decided by. */
 const anyCode = z.unknown().transform((code) => (typeof code === 'number' ? String(code) : textOf(code)));
 /** The error body of store-api.md 2.5. Any part of it may be missing or malformed, and is ignored then. */
-const errorPart = { code: anyCode, message: optionalText };
-const errorBody = storeObject({
-  ...errorPart,
-  innererror: storeObject({ ...errorPart, data: z.array(z.unknown()).nullable().catch(null) })
+const errorPart = {
+  code: anyCode,
+  message: optionalText,
+  data: z
+    .union([z.array(z.unknown()), z.string()])
     .nullable()
     .catch(null),
-});
+};
+const errorBody = storeObject({ ...errorPart, innererror: storeObject(errorPart).nullable().catch(null) });
 /** What shows that the Store itself answers. */
 const refusalBody = storeObject({ code: z.string() });
 
@@ -46,30 +50,36 @@ export function retryAfterOf(headers: Headers, now = Date.now()): number | null 
   return Number.isNaN(date) ? null : Math.max(0, Math.ceil((date - now) / 1000));
 }
 
-/** Whose token a refusal is about (store-api.md 2.5). */
-export type AuthFault = 'key' | 'service' | 'undecided';
+/**
+ * What a refused identity is about (store-api.md 2.5): the user's key, the service's token, one of the two, or a failure of the Store
+ * itself, which says nothing about either.
+ */
+export type AuthFault = 'key' | 'service' | 'undecided' | 'store';
 
 /** Codes come in different capitalisation. Null: the refusal is not about authentication. */
 export function authFaultOf(response: StoreResponse): AuthFault | null {
   switch (response.error.code?.toLowerCase()) {
     case 'authenticationfailure':
-      return namesUserKey(response.body) ? 'key' : 'undecided';
+      return faultNamedIn(response.body);
     case 'authenticationtokeninvalid':
       return 'undecided';
     case 'partneraadticketrequired':
     case 'inconsistentclientid':
       return 'service';
+    case 'internalaadauthenticationerror':
+      return 'store';
     default:
       return response.status === 401 ? 'undecided' : null;
   }
 }
 
-function namesUserKey(body: unknown): boolean {
+/** `AuthenticationFailure` says in its data, in one long text, what failed. */
+function faultNamedIn(body: unknown): AuthFault {
   const parsed = errorBody.safeParse(body);
-  return (
-    parsed.success &&
-    (parsed.data.innererror?.data ?? []).some((one) => typeof one === 'string' && /b2b key/i.test(one))
-  );
+  const texts = parsed.success ? [parsed.data.innererror?.data, parsed.data.data].flat() : [];
+  const text = texts.filter((one) => typeof one === 'string').join(' ');
+  if (/InternalAadAuthenticationError|InternalServerError/i.test(text)) return 'store';
+  return /b2b key/i.test(text) ? 'key' : 'undecided';
 }
 
 /** Whether the Store itself refuses, with its error body; a gateway's page is no refusal. */
@@ -77,8 +87,11 @@ export function isStoreRefusal(response: StoreResponse): boolean {
   return response.status >= 400 && response.status < 500 && refusalBody.safeParse(response.body).success;
 }
 
-/** The problem that the caller of a read gets for a response that is no success (http-api.md 1). */
-export function problemFromResponse(response: StoreResponse): Problem {
+/**
+ * The problem that the caller of a read gets for a response other than a success (http-api.md 1). `tokenIsGood`: the Store has lately
+ * taken this service's token (http-api.md 2.11), so a refusal that leaves open whose token is bad is about the key.
+ */
+export function problemFromResponse(response: StoreResponse, tokenIsGood = false): Problem {
   const store = response.error;
   if (response.status === 429) {
     return new Problem('store_throttled', 'The Store limits the rate of this user\u2019s calls.', {
@@ -86,13 +99,33 @@ export function problemFromResponse(response: StoreResponse): Problem {
       store,
     });
   }
-  if (authFaultOf(response) !== null) {
-    return new Problem('store_unauthorized', 'The Store refuses the identity of this service.', { store });
-  }
-  if (isStoreRefusal(response)) {
+  const fault = authFaultOf(response);
+  if (fault === 'key' || (fault === 'undecided' && tokenIsGood)) return storeIdExpired('key', { store });
+  if (fault === 'service' || fault === 'undecided') return serviceRefused(response);
+  if (fault === null && isStoreRefusal(response)) {
     return new Problem('store_rejected', 'The Store refused the request for good.', { store });
   }
   return storeUnavailable({ store, retryAfterSeconds: response.retryAfterSeconds });
+}
+
+/** @param what names the key: its kind, where that is known */
+export function storeIdExpired(what: string, about: { store?: StoreErrorInfo; cause?: unknown } = {}): Problem {
+  return new Problem(
+    'store_id_expired',
+    `The player\u2019s ${what} has expired or was revoked, and could not be renewed. The game client must make a new one, for ${registration}.`,
+    about,
+  );
+}
+
+/** How keys are registered. */
+export const registration = `${putStoreIds.method} /${routePrefix}/${storeIdsContract.route}`;
+
+function serviceRefused(response: StoreResponse): Problem {
+  const inconsistent = response.error.code?.toLowerCase() === 'inconsistentclientid';
+  const detail = inconsistent
+    ? 'The Store says that the key and the token of this service are of different apps: ENTRA_CLIENT_ID must be the app whose service tickets the game client makes its keys with.'
+    : 'The Store refuses the identity of this service: check ENTRA_TENANT_ID and ENTRA_CLIENT_ID, and that Partner Center has this client id for the product.';
+  return new Problem('store_unauthorized', detail, { store: response.error });
 }
 
 /** The same for a call with an X-token (store-api.md 1.4). */

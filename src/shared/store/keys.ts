@@ -6,7 +6,12 @@ import { isSuccess, StoreRefusedError } from './response.ts';
 import { readRetryPolicy } from './retry.ts';
 import type { SendToStore } from './transport.ts';
 
-const renewed = z.looseObject({ key: z.string().min(1) });
+const keyText = z.string().min(1);
+/** The documentation's tables write `key`, its examples `Key` (store-api.md 1.3). */
+const renewed = z.union([
+  z.looseObject({ key: keyText }).transform(({ key }) => key),
+  z.looseObject({ Key: keyText }).transform(({ Key }) => Key),
+]);
 
 export interface KeysApi {
   /**
@@ -32,7 +37,7 @@ export function createKeysApi(send: SendToStore, urls: Record<KeyKind, string>):
       if (!parsed.success) {
         throw storeUnavailable({ store: response.error, retryAfterSeconds: response.retryAfterSeconds });
       }
-      return parsed.data.key;
+      return parsed.data;
     },
   };
 }

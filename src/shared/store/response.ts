@@ -12,7 +12,10 @@ export interface StoreResponse {
 
 export const defaultOutageSeconds = 5;
 
-/** Whether the Store did what was asked: documented is 200, and a grant has been answered 201. */
+/** A call is not sent with less time than an answer takes: the Store might act, and nobody would know. */
+export const leastAnswerMs = 2000;
+
+/** Whether the Store did what was asked. The documentation says 200; other successes with the same body have been seen. */
 export function isSuccess({ status }: Pick<StoreResponse, 'status'>): boolean {
   return status >= 200 && status < 300;
 }
@@ -31,7 +34,12 @@ export class NothingSentError extends Problem {
   }
 }
 
-/** The Store answered with another status than that of a success. As a Problem it is what the caller of a read gets. */
+export function tooLittleTime(): NothingSentError {
+  const detail = 'Too little time was left to ask the Store; try again.';
+  return new NothingSentError(new Problem('unavailable', detail, { retryAfterSeconds: 1 }));
+}
+
+/** The Store answered with another status than a success. As a Problem it is what the caller of a read gets. */
 export class StoreRefusedError extends Problem {
   readonly operation: string;
   readonly response: StoreResponse;

@@ -1,12 +1,16 @@
+import type { Problem } from '../contract/problems.ts';
 import type { KeyCipher } from '../identity/cipher.ts';
-import { decodeStoreId, type KeyKind, keyState } from '../identity/storeId.ts';
+import { decodeStoreId, type KeyKind, renewAfter } from '../identity/storeId.ts';
 import type { CallContext } from '../lib/callContext.ts';
 import type { Clock } from '../lib/clock.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import { faultFields } from '../lib/log.ts';
+import { withTimeout } from '../lib/timeout.ts';
 import type { StoredStoreId, StoreIdsTable } from '../state/storeIds.ts';
-import type { UserKey } from '../store/authorize.ts';
-import { type Renewals, storeIdExpired, unknownUser } from './renew.ts';
+import { NoOtherKeyError, type UserKey } from '../store/authorize.ts';
+import { storeIdExpired } from '../store/errors.ts';
+import { type Renewals, unknownUser } from './renew.ts';
+import { mayRenew } from './renewalPolicy.ts';
 
 /** User Store ID keys that can be sent: due and expired ones are renewed first. */
 export interface Keyring {
@@ -29,6 +33,8 @@ export interface KeyringParts {
 const accountsAtOnce = 4;
 /** How long a request waits for the renewal of a key that has not expired yet. */
 const earlyRenewalMs = 5000;
+/** How long a request waits for the re-encryption of a key, once after a rotation. */
+const reencryptionMs = 500;
 
 export function createKeyring(parts: KeyringParts): Keyring {
   const { clientId, clock, table } = parts;
@@ -45,10 +51,10 @@ export function createKeyring(parts: KeyringParts): Keyring {
     },
     fromRequest(key, kind) {
       const now = clock.now();
-      if (decodeStoreId(key, { kind, clientId, now }).expiresAt <= now) throw storeIdExpired(kind);
+      if (decodeStoreId(key, { kind, clientId, now }).expiresAt <= now) throw ended(kind);
       return {
         current: () => key,
-        replace: () => Promise.reject(storeIdExpired(kind)),
+        replace: () => Promise.reject(new NoOtherKeyError(ended(kind), false)),
       };
     },
   };
@@ -70,18 +76,20 @@ async function resolveKey(parts: KeyringParts, call: CallContext, row: StoredSto
   const { cipher, clock, renewals } = parts;
   const now = clock.now();
   const expired = now >= row.expiresAt;
-  const state = keyState(row, now);
-  if (state === 'unrenewable' && expired) throw storeIdExpired(row.kind);
-  if (state === 'due' || state === 'expired') {
+  if ((expired || row.unrenewable || now > renewAfter(row)) && mayRenew(row, now)) {
     const deadline = expired ? call.deadline : Math.min(call.deadline, now + earlyRenewalMs);
     const renewal = await renewals.renewStored({ ...call, deadline }, row);
     if (renewal.outcome === 'renewed') return renewal.key;
-    if (expired) throw renewal.outcome === 'dead' ? storeIdExpired(row.kind) : renewal.problem;
-    const code = renewal.outcome === 'later' ? renewal.problem.code : 'store_id_expired';
-    call.log('warn', 'storeId.notRenewed', { kind: row.kind, code });
+    if (expired) throw renewal.problem;
+    const { userId, account, kind } = row;
+    call.log('warn', 'storeId.notRenewed', { userId, account, kind, code: renewal.problem.code });
+  } else if (expired) {
+    throw ended(row.kind);
   }
   const key = await cipher.decrypt(row, row, call.log);
-  void reencrypt(parts, call, row, key);
+  await withTimeout(reencryptionMs, 're-encryption', reencrypt(parts, call, row, key)).catch((fault: unknown) =>
+    call.log('warn', 'storeId.notReencrypted', { kind: row.kind, ...faultFields(fault) }),
+  );
   return key;
 }
 
@@ -94,15 +102,19 @@ async function reencrypt(
 ): Promise<void> {
   try {
     if (await cipher.isCurrent(row, call.log)) return;
+    // With the ETag of the row: a newer key that came meanwhile stays.
     await table.put([{ ...row, ...(await cipher.encrypt(key, row, call.log)) }]);
   } catch (fault) {
     call.log('warn', 'storeId.notReencrypted', { kind: row.kind, ...faultFields(fault) });
   }
 }
 
-/** The successor of a key that the Store refused: the stored key, if it has changed, or a renewed one. @throws Problem */
+/**
+ * The successor of a key that the Store refused: the stored key, if it has changed, or a renewed one.
+ * @throws NoOtherKeyError; Problem if it cannot be known now
+ */
 async function replaceKey(
-  { cipher, table, renewals }: KeyringParts,
+  { clock, cipher, table, renewals }: KeyringParts,
   call: CallContext,
   row: StoredStoreId,
   refused: string,
@@ -111,9 +123,13 @@ async function replaceKey(
   if (!current) throw unknownUser(row.kind);
   const stored = await cipher.decrypt(current, current, call.log);
   if (stored !== refused) return stored;
-  if (current.unrenewable) throw storeIdExpired(row.kind);
+  if (!mayRenew(current, clock.now())) throw new NoOtherKeyError(ended(row.kind), true);
   const renewal = await renewals.renewStored(call, current);
-  if (renewal.outcome === 'dead') throw storeIdExpired(row.kind);
+  if (renewal.outcome === 'refused') throw new NoOtherKeyError(renewal.problem, renewal.named);
   if (renewal.outcome === 'later') throw renewal.problem;
   return renewal.key;
+}
+
+function ended(kind: KeyKind): Problem {
+  return storeIdExpired(`${kind} key`);
 }

@@ -7,7 +7,8 @@ import type { CallContext } from '../lib/callContext.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { StoredStoreId, StoreIdRow, StoreIdsTable } from '../state/storeIds.ts';
 import { updateWithRetry } from '../state/updateWithRetry.ts';
-import { type Renewals, storeIdExpired } from './renew.ts';
+import type { Renewals } from './renew.ts';
+import type { RenewalOwner } from './successor.ts';
 
 export interface StoreIds {
   /** Checks, renews what has expired, and stores all or nothing. @throws Problem */
@@ -32,6 +33,9 @@ interface Candidate {
   claims: StoreIdClaims;
 }
 
+/** One account of a user. `publisherUserId`: what its keys may name as their user, if that is not the user id. */
+type KeyUser = Omit<RenewalOwner, 'kind'>;
+
 const writeRounds = 12;
 const longestPauseMs = 150;
 
@@ -43,7 +47,8 @@ export function createStoreIds(parts: StoreIdsParts): StoreIds {
       const { account } = body;
       const candidates = decodeKeys(parts, userId, body);
       const stored = await rowsOfAccount(table, userId, account);
-      const rows = await newRows(parts, call, userId, account, candidates, stored);
+      const publisherUserId = body.publisherUserId === userId ? undefined : body.publisherUserId;
+      const rows = await newRows(parts, call, { userId, account, publisherUserId }, candidates, stored);
       const { unchanged, written } = await writeRows(parts, userId, account, rows, stored);
       const kinds = written.map(({ kind }) => kind);
       if (kinds.length > 0) await onKeysRegistered(call, userId, account, kinds);
@@ -71,13 +76,13 @@ export function createStoreIds(parts: StoreIdsParts): StoreIds {
 function decodeKeys(
   { clientId, clock }: StoreIdsParts,
   userId: string,
-  { collectionsId, purchaseId }: StoreIdsRegistration,
+  { collectionsId, purchaseId, publisherUserId = userId }: StoreIdsRegistration,
 ): Candidate[] {
   const keys = { collections: collectionsId, purchase: purchaseId };
   return (['collections', 'purchase'] as const).flatMap((kind): Candidate[] => {
     const key = keys[kind];
     if (key === undefined) return [];
-    return [{ kind, key, claims: decodeStoreId(key, { kind, clientId, userId, now: clock.now() }) }];
+    return [{ kind, key, claims: decodeStoreId(key, { kind, clientId, publisherUserId, now: clock.now() }) }];
   });
 }
 
@@ -85,17 +90,16 @@ function decodeKeys(
 async function newRows(
   parts: StoreIdsParts,
   call: CallContext,
-  userId: string,
-  account: string,
+  user: KeyUser,
   candidates: Candidate[],
   stored: StoredStoreId[],
 ): Promise<StoreIdRow[]> {
   const { cipher } = parts;
   const newer = candidates.filter(({ kind, claims }) => replaces(claims, ofKind(stored, kind)));
-  const renewed = await Promise.all(newer.map((one) => renewIfExpired(parts, call, userId, account, one)));
+  const renewed = await Promise.all(newer.map((one) => renewIfExpired(parts, call, user, one)));
   return Promise.all(
     renewed.map(async ({ kind, key, claims }) => {
-      const owner = { userId, account, kind };
+      const owner = { ...user, kind };
       return { ...owner, ...(await cipher.encrypt(key, owner, call.log)), ...claims, unrenewable: false };
     }),
   );
@@ -104,14 +108,12 @@ async function newRows(
 async function renewIfExpired(
   { clock, renewals }: StoreIdsParts,
   call: CallContext,
-  userId: string,
-  account: string,
+  user: KeyUser,
   candidate: Candidate,
 ): Promise<Candidate> {
   if (clock.now() < candidate.claims.expiresAt) return candidate;
-  const renewal = await renewals.ask(call, { userId, account, kind: candidate.kind }, candidate.key);
-  if (renewal.outcome === 'dead') throw storeIdExpired(candidate.kind);
-  if (renewal.outcome === 'later') throw renewal.problem;
+  const renewal = await renewals.ask(call, { ...user, kind: candidate.kind }, candidate.key);
+  if (renewal.outcome !== 'renewed') throw renewal.problem;
   return { ...candidate, key: renewal.key, claims: renewal.claims };
 }
 

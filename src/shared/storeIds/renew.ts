@@ -1,150 +1,117 @@
 import { Problem } from '../contract/problems.ts';
-import type { KeyCipher, KeyOwner } from '../identity/cipher.ts';
-import type { Entra } from '../identity/entra.ts';
-import { decodeStoreId, type KeyKind, keyState, type StoreIdClaims } from '../identity/storeId.ts';
+import type { KeyCipher } from '../identity/cipher.ts';
+import type { KeyKind } from '../identity/storeId.ts';
 import type { CallContext } from '../lib/callContext.ts';
-import type { Clock } from '../lib/clock.ts';
-import { faultFields } from '../lib/log.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
 import type { StoredStoreId, StoreIdRow, StoreIdsTable } from '../state/storeIds.ts';
 import { updateWithRetry } from '../state/updateWithRetry.ts';
-import { authFaultOf, storeUnavailable } from '../store/errors.ts';
-import type { KeysApi } from '../store/keys.ts';
-import { StoreRefusedError, type StoreResponse } from '../store/response.ts';
+import { registration, storeUnavailable } from '../store/errors.ts';
+import { createRefusals, type KeyRefusal, keyIdOf } from './refusals.ts';
+import {
+  createSuccessors,
+  later,
+  type Renewal,
+  type RenewalOwner,
+  type SuccessorParts,
+  type Successors,
+} from './successor.ts';
 
-export type Renewal =
-  | { outcome: 'renewed'; key: string; claims: StoreIdClaims }
-  /** The Store says that only the game client can make a new one. */
-  | { outcome: 'dead' }
-  /** Not now. The problem is the answer to a caller who cannot go on without a new key. */
-  | { outcome: 'later'; problem: Problem };
-
+/** Renewals of keys. One that failed is answered from memory for 30 s (http-api.md 2.11). */
 export interface Renewals {
   /** Asks the Store for a successor of a key; nothing is stored. */
-  ask(call: CallContext, owner: KeyOwner, key: string): Promise<Renewal>;
+  ask(call: CallContext, owner: RenewalOwner, key: string): Promise<Renewal>;
   /** Renews a stored key unless that has happened meanwhile; callers at the same time share one renewal. */
   renewStored(call: CallContext, row: StoredStoreId): Promise<Renewal>;
 }
 
-export interface RenewalParts {
-  clientId: string;
-  clock: Clock;
-  entra: Entra;
+export interface RenewalParts extends SuccessorParts {
   cipher: KeyCipher;
-  keys: KeysApi;
   table: StoreIdsTable;
+}
+
+interface RenewalMachine extends RenewalParts {
+  successors: Successors;
+  refusals: { add(refusal: KeyRefusal): void };
 }
 
 const renewalUpdate = { rounds: 5, contended: 'The renewed key could not be stored.' };
 
 export function createRenewals(parts: RenewalParts): Renewals {
+  const { table, cipher, entra } = parts;
+  const successors = createSuccessors(parts);
+  const machine: RenewalMachine = {
+    ...parts,
+    successors,
+    refusals: createRefusals({ table, cipher, acceptances: entra.acceptances }),
+  };
   const running = new SingleFlight<Renewal>();
   return {
-    ask: (call, owner, key) => askForSuccessor(parts, call, owner, key),
+    ask: (call, owner, key) => successors.ask(call, owner, key),
     renewStored: (call, row) =>
-      running.run(JSON.stringify([row.userId, row.account, row.kind]), async () => {
-        try {
-          return await renewRow(parts, call, row);
-        } catch (fault) {
-          return later(fault);
-        }
-      }),
+      running.run(JSON.stringify([row.userId, row.account, row.kind]), () =>
+        renewRow(machine, call, row).catch((fault: unknown) => later(fault)),
+      ),
   };
 }
 
-async function askForSuccessor(parts: RenewalParts, call: CallContext, owner: KeyOwner, key: string): Promise<Renewal> {
-  try {
-    return acceptedRenewal(parts, call, owner, await askStore(parts, call, owner.kind, key));
-  } catch (fault) {
-    return fault instanceof StoreRefusedError && endsKey(fault.response) ? { outcome: 'dead' } : later(fault);
-  }
-}
-
-/** Asks again with a new service token if the Store refuses the current one. @throws Problem */
-async function askStore({ entra, keys }: RenewalParts, call: CallContext, kind: KeyKind, key: string): Promise<string> {
-  const { token } = await entra.token('service', call.log);
-  try {
-    return await keys.renew(call, kind, key, token);
-  } catch (fault) {
-    if (!(fault instanceof StoreRefusedError && authFaultOf(fault.response) === 'service')) throw fault;
-    entra.invalidate('service', token);
-    return keys.renew(call, kind, key, (await entra.token('service', call.log)).token);
-  }
-}
-
-function acceptedRenewal({ clientId, clock }: RenewalParts, call: CallContext, owner: KeyOwner, key: string): Renewal {
-  try {
-    const claims = decodeStoreId(key, { kind: owner.kind, clientId, userId: owner.userId, now: clock.now() });
-    return { outcome: 'renewed', key, claims };
-  } catch (cause) {
-    call.log('warn', 'renewal.unreadable', { kind: owner.kind, ...faultFields(cause) });
-    return { outcome: 'later', problem: storeUnavailable({ cause }) };
-  }
-}
-
-async function renewRow(parts: RenewalParts, call: CallContext, seen: StoredStoreId): Promise<Renewal> {
-  const { cipher, clock, table } = parts;
+async function renewRow(machine: RenewalMachine, call: CallContext, seen: StoredStoreId): Promise<Renewal> {
+  const { cipher, clock, table, successors, refusals } = machine;
+  const key = await cipher.decrypt(seen, seen, call.log);
+  const failed = successors.failureOf(key);
+  if (failed) return failed;
   const row = await table.one(seen);
   if (!row) return { outcome: 'later', problem: unknownUser(seen.kind) };
-  const key = await cipher.decrypt(row, row, call.log);
-  if (row.etag !== seen.etag) return renewalByAnother(row, key, clock.now());
-  const renewal = await askForSuccessor(parts, call, row, key);
-  if (renewal.outcome === 'later') return renewal;
-  const successor =
-    renewal.outcome === 'dead'
-      ? { ...row, unrenewable: true }
-      : { ...row, ...(await cipher.encrypt(renewal.key, row, call.log)), ...renewal.claims, unrenewable: false };
-  await replaceRow(table, row, successor);
-  call.log('info', 'storeId.renewal', { kind: row.kind, outcome: renewal.outcome });
+  // Not by the ETag: the row changes in other ways too.
+  const current = row.etag === seen.etag ? key : await cipher.decrypt(row, row, call.log);
+  if (current !== key) return renewalByAnother(row, current, clock.now());
+  const { userId, account, kind } = row;
+  const renewal = await successors.ask(call, row, key, (refusal) =>
+    refusals.add({ owner: { userId, account, kind }, keyId: keyIdOf(key), ...refusal }),
+  );
+  if (renewal.outcome === 'renewed') {
+    const encrypted = await cipher.encrypt(renewal.key, row, call.log);
+    const history = { unrenewable: false, refusedAt: undefined };
+    await changeRow(machine, call, row, key, { ...encrypted, ...renewal.claims, ...history });
+  } else if (renewal.outcome === 'refused' && row.unrenewable) {
+    // It stays so; from this refusal on it rests for a day again.
+    await changeRow(machine, call, row, key, { refusedAt: clock.now() });
+  }
+  call.log('info', 'storeId.renewal', { userId, account, kind, outcome: renewal.outcome });
   return renewal;
 }
 
-/** A row that another writer has changed meanwhile stays, unless it still has the same key. */
-function replaceRow(
-  table: StoreIdsTable,
-  replaced: StoredStoreId,
-  successor: StoreIdRow,
+/** Changes the row while it has this key. A row that has another key by now stays as it is: a newer key is never overwritten. */
+function changeRow(
+  { table, cipher }: RenewalMachine,
+  call: CallContext,
+  row: StoredStoreId,
+  key: string,
+  change: Partial<StoreIdRow>,
 ): Promise<'written' | 'superseded'> {
+  const read = async (): Promise<StoredStoreId | undefined> => {
+    const current = await table.one(row);
+    return current && (await cipher.decrypt(current, current, call.log)) === key ? current : undefined;
+  };
   return updateWithRetry<StoredStoreId | undefined, 'written' | 'superseded'>(
-    replaced,
-    () => table.one(replaced),
+    row,
+    read,
     async (current) => {
       if (!current) return 'superseded';
-      return (await table.put([{ ...successor, etag: current.etag }])) === 'conflict' ? 'conflict' : 'written';
+      return (await table.put([{ ...current, ...change }])) === 'conflict' ? 'conflict' : 'written';
     },
-    {
-      ...renewalUpdate,
-      resultAfterConflict: (current) => (current && isSameKey(current, replaced) ? undefined : 'superseded'),
-    },
+    renewalUpdate,
   );
 }
 
 function renewalByAnother(row: StoredStoreId, key: string, now: number): Renewal {
-  if (row.unrenewable) return { outcome: 'dead' };
-  if (keyState(row, now) === 'expired') return { outcome: 'later', problem: storeUnavailable() };
+  if (now >= row.expiresAt) return { outcome: 'later', problem: storeUnavailable() };
   return { outcome: 'renewed', key, claims: { issuedAt: row.issuedAt, expiresAt: row.expiresAt } };
 }
 
-/** Does not compare the ciphertext: it changes with each encryption of the same key. */
-function isSameKey(a: StoreIdRow, b: StoreIdRow): boolean {
-  return a.issuedAt === b.issuedAt && a.expiresAt === b.expiresAt && a.unrenewable === b.unrenewable;
-}
-
-/** `AuthenticationTokenInvalid` at this endpoint is the one code that ends a key (store-api.md 1.3). */
-function endsKey(refusal: StoreResponse): boolean {
-  return refusal.error.code?.toLowerCase() === 'authenticationtokeninvalid' || authFaultOf(refusal) === 'key';
-}
-
-/** @throws a fault that is no problem */
-function later(fault: unknown): Renewal {
-  if (fault instanceof Problem) return { outcome: 'later', problem: fault };
-  throw fault;
-}
-
 export function unknownUser(kind: KeyKind): Problem {
-  return new Problem('unknown_user', `No ${kind} key is registered for this user and account.`);
-}
-
-export function storeIdExpired(kind: KeyKind): Problem {
-  return new Problem('store_id_expired', `The ${kind} key has ended; the game client must make a new one.`);
+  const member = kind === 'collections' ? 'collectionsId' : 'purchaseId';
+  return new Problem(
+    'unknown_user',
+    `No ${kind} key is registered for this user and account. Register the one that the game client made: ${registration} with ${member}.`,
+  );
 }

@@ -26,3 +26,32 @@ test('a vault that is down: known secrets are used, others are unavailable', asy
   expect(reads).toHaveLength(2);
   await expect(secrets.newest('other', log)).rejects.toMatchObject({ code: 'unavailable' });
 });
+
+test('a read that failed is answered from memory for 30 s, per secret', async () => {
+  const { secrets, put, reads, state, clock, log } = vault();
+  state.down = true;
+  const ask = () => secrets.newest('s', log);
+  await expect(ask()).rejects.toMatchObject({ code: 'unavailable', details: { retryAfterSeconds: 30 } });
+  clock.advance(29_000);
+  await expect(ask()).rejects.toMatchObject({ code: 'unavailable', details: { retryAfterSeconds: 1 } });
+  await expect(secrets.reread('s', log)).rejects.toMatchObject({ code: 'unavailable' });
+  expect(reads).toEqual(['s/']);
+  state.down = false;
+  put('s', 'one');
+  put('other', 'two');
+  expect((await secrets.newest('other', log)).value).toBe('two');
+  clock.advance(1000);
+  expect((await ask()).value).toBe('one');
+});
+
+test('a version that is newer than the newest known one takes its place', async () => {
+  const { secrets, put, clock, log } = vault();
+  put('s', 'one');
+  await secrets.newest('s', log);
+  clock.advance(1000);
+  put('s', 'two');
+  await secrets.version('s', 'v2', log);
+  expect((await secrets.newest('s', log)).version).toBe('v2');
+  await secrets.version('s', 'v1', log);
+  expect((await secrets.newest('s', log)).version).toBe('v2');
+});

@@ -24,7 +24,7 @@ const claimsOf = (kind: KeyKind, over: object = {}) => ({
 });
 const keyOf = (over: object = {}, kind: KeyKind = 'collections', head: object = { alg: 'RS256', typ: 'JWT' }) =>
   `${encode(head)}.${encode(claimsOf(kind, over))}.c2ln`;
-const rules = { kind: 'collections', clientId, userId: 'u1', now } as const;
+const rules = { kind: 'collections', clientId, publisherUserId: 'u1', now } as const;
 
 function codeOf(key: string, over: object = {}): string {
   try {
@@ -68,6 +68,7 @@ test.each([
   ['another user', keyOf({ [`${prefix}userId`]: 'u2' }), 'user_mismatch'],
   ['another case of the user', keyOf({ [`${prefix}userId`]: 'U1' }), 'user_mismatch'],
   ['no user', keyOf({ [`${prefix}userId`]: undefined }), 'accepted'],
+  ['no user provided', keyOf({ [`${prefix}userId`]: 'NoUserIdProvided' }), 'accepted'],
   ['an empty user', keyOf({ [`${prefix}userId`]: '' }), 'accepted'],
 ])('a key with %s', (_name, key, code) => {
   expect(codeOf(key)).toBe(code);

@@ -1,12 +1,12 @@
-import { createSecrets, type SecretVersion } from '../../../src/shared/identity/secrets.ts';
+import { createSecrets, type ReadSecret, type SecretVersion } from '../../../src/shared/identity/secrets.ts';
 import { testCall, testClock } from '../../support/call.ts';
 
-/** A vault in memory, and the secrets that are read from it. */
+/** A vault in memory, and the secrets that an instance reads from it. */
 export function vault(clock = testClock()) {
   const versions = new Map<string, SecretVersion[]>();
   const reads: string[] = [];
   const state = { down: false };
-  const secrets = createSecrets(async (name, version) => {
+  const read: ReadSecret = async (name, version) => {
     reads.push(`${name}/${version ?? ''}`);
     await Promise.resolve();
     const found = versions
@@ -15,10 +15,11 @@ export function vault(clock = testClock()) {
       .at(-1);
     if (state.down || !found) throw new Error('down');
     return found;
-  }, clock);
+  };
+  const secrets = createSecrets(read, clock);
   const put = (name: string, value: string) => {
     const list = versions.get(name) ?? [];
-    versions.set(name, [...list, { value, version: `v${list.length + 1}` }]);
+    versions.set(name, [...list, { value, version: `v${list.length + 1}`, createdOn: clock.now() }]);
   };
-  return { secrets, put, reads, state, clock, log: testCall().log };
+  return { secrets, anotherInstance: () => createSecrets(read, clock), put, reads, state, clock, log: testCall().log };
 }

@@ -5,6 +5,8 @@ import { Problem } from '../../../src/shared/contract/problems.ts';
 import { createEntitlementsQuery } from '../../../src/shared/entitlements/query.ts';
 import { createGamePassQuery } from '../../../src/shared/gamePass/query.ts';
 import { grantOutcome } from '../../../src/shared/grants/outcome.ts';
+import { createEntra } from '../../../src/shared/identity/entra.ts';
+import { systemClock } from '../../../src/shared/lib/clock.ts';
 import { createAskStore, type UserKey } from '../../../src/shared/store/authorize.ts';
 import { createCollectionsApi } from '../../../src/shared/store/collections.ts';
 import { createPurchaseApi } from '../../../src/shared/store/purchase.ts';
@@ -20,9 +22,9 @@ const keyring = { forUser: async () => userKey } as unknown as Keyring;
 
 /** The APIs of a Store that gives this answer. */
 function storeThatAnswers(body: unknown, status = 200) {
-  const token = async () => ({ token: 'token', expiresAt: 0 });
-  const entra = { token, mint: token, invalidate: () => undefined };
-  const ask = createAskStore(async () => answer(status, body), entra);
+  const expiresAt = systemClock.now() + 3_600_000;
+  const entra = createEntra(async () => ({ token: 'token', expiresOnTimestamp: expiresAt }), systemClock);
+  const ask = createAskStore(async () => answer(status, body), entra, systemClock);
   return {
     collections: createCollectionsApi(ask, 'https://store.example'),
     purchase: createPurchaseApi(ask, 'https://store.example'),

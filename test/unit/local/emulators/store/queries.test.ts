@@ -29,7 +29,7 @@ describe('identities', () => {
     });
   });
 
-  it('renews only on the host of the kind, with another error for a bad key than for a bad ticket', async () => {
+  it('renews only on the host of the kind; a bad ticket and a bad key have the same code', async () => {
     const { collectionsId, purchaseId } = keys({ issuedAt: '2026-10-01T00:00:00Z', publisherUserId: 'player' });
     const renewed = await renew(collectionsId);
     expect(renewed.status).toBe(200);
@@ -39,7 +39,7 @@ describe('identities', () => {
     expect(claims['http://schemas.microsoft.com/marketplace/2015/08/claims/key/userId']).toBe('player');
     expect(inner(await renew(purchaseId))).toBe('AuthenticationTokenInvalid');
     expect((await renew(purchaseId, store.purchaseUrl)).status).toBe(200);
-    expect(inner(await renew(collectionsId, store.collectionsUrl, 'nonsense'))).toBe('PartnerAadTicketRequired');
+    expect(inner(await renew(collectionsId, store.collectionsUrl, 'nonsense'))).toBe('AuthenticationTokenInvalid');
     expect(inner(await renew(keys({ clientId: 'other' }).collectionsId))).toBe('InconsistentClientId');
     store.control.putSettings({ renewExpired: false });
     expect(inner(await renew(collectionsId))).toBe('AuthenticationTokenInvalid');
@@ -47,6 +47,8 @@ describe('identities', () => {
     expect(inner(await renew(renewed.body.key))).toBe('AuthenticationTokenInvalid');
     store.control.revokeKeys({ user: 'u' });
     expect((await renew(keys().collectionsId)).status).toBe(200);
+    store.control.putSettings({ renewedKeyMember: 'Key' });
+    expect((await renew(keys().collectionsId)).body).toEqual({ Key: expect.any(String) });
   });
 
   it('accepts X-tokens for collections, which determine user and sandbox', async () => {
