@@ -49,6 +49,12 @@ export function waitsForPlayer(reason: PendingReason | null): boolean {
   return reason === 'store_id_expired' || reason === 'x_token_required';
 }
 
+/** Whether it is asked again once a day only. A key that the Store refused in a bad moment is tried at the usual pauses first. */
+function isWaiting(reason: PendingReason, sent: boolean, recoveryAttempts: number): boolean {
+  if (reason !== 'store_id_expired') return waitsForPlayer(reason);
+  return !sent || recoveryAttempts >= pausesMs.length;
+}
+
 /** A pending record, leased to the request that creates it. */
 export function createRecord<Request, Result>(
   userId: string,
@@ -116,7 +122,7 @@ function endAttempt(record: Pending, event: EventOf<'endAttempt'>) {
   const reason = record.byRequestIdentity && known.result === null ? 'x_token_required' : event.reason;
   if (record.leaseId !== event.leaseId) return record.pendingReported && event.result === null ? null : known;
   const ended = { ...known, reason, leaseExpiresAt: 0 };
-  if (waitsForPlayer(reason)) return { ...ended, dueAt: now + waitForPlayerMs };
+  if (isWaiting(reason, sent, record.recoveryAttempts)) return { ...ended, dueAt: now + waitForPlayerMs };
   if (event.result !== null && reason === 'in_progress') return { ...ended, dueAt: now + 1 };
   if (sent) return ended;
   // A new key may have set the count to 0 meanwhile.

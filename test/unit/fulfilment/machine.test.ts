@@ -151,10 +151,21 @@ test('what was not sent is no attempt: the pauses do not grow', () => {
   expect(apply(newRecord(), endAt(1, { sent: false }))).toMatchObject({ attempts: 0, recoveryAttempts: 0 });
 });
 
-test('a record that waits for its player is asked again after a day, or once there is a key', () => {
-  const waiting = apply(newRecord(), endAt(5, { reason: 'store_id_expired' }));
+test('a record without a usable key is asked again after a day, or once there is a key', () => {
+  const waiting = apply(newRecord(), endAt(5, { reason: 'store_id_expired', sent: false }));
   expect(waiting).toMatchObject({ reason: 'store_id_expired', dueAt: 5 + day });
   expect(apply(waiting, { type: 'makeDue', now: 9 })).toMatchObject({ dueAt: 9, recoveryAttempts: 0 });
+});
+
+test('a key that the Store refuses is tried at the usual pauses first, then once a day', () => {
+  let record = apply(newRecord(), endAt(5, { reason: 'store_id_expired' }));
+  const pauses: number[] = [(record.dueAt ?? 0) - 5];
+  for (let attempts = 0; attempts < 6; attempts += 1) {
+    const now = record.dueAt ?? 0;
+    record = apply(record, attemptAt(now), endAt(now, { leaseId: 'l', by: 'recovery', reason: 'store_id_expired' }));
+    pauses.push((record.dueAt ?? 0) - now);
+  }
+  expect(pauses.map((pause) => Math.ceil(pause / minute))).toEqual([1, 5, 15, 60, 1440, 1440, 1440]);
 });
 
 test('what was asked with an X-token waits for the next one, and no key makes it due; unless the Store has done it', () => {
