@@ -22,8 +22,10 @@ export function createConsumeService(
   };
 }
 
-/** The Store refuses a developer-managed product that is asked for with a quantity (store-api.md 2.4). */
-function rejectionAdvice({ code, managedBy }: { code: string; managedBy: string }): string | undefined {
-  if (code !== 'store_rejected' || managedBy === 'developer') return undefined;
-  return 'If the product is developer-managed (UnmanagedConsumable), send managedBy "developer" and no quantity.';
+/** The most frequent cause: the Store refuses a quantity for a developer-managed product, and demands one for others (store-api.md 2.4). */
+function rejectionAdvice({ code, managedBy }: { code: string; managedBy: 'store' | 'developer' }): string | undefined {
+  if (code !== 'store_rejected') return undefined;
+  return managedBy === 'store'
+    ? 'If the product is developer-managed (UnmanagedConsumable), send managedBy "developer" and no quantity.'
+    : 'If the Store manages the balance of the product (Consumable), leave managedBy out.';
 }

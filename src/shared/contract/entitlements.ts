@@ -50,7 +50,11 @@ const body = z
       context.addIssue({ code: 'custom', path: ['account'], message: 'goes with userId only', input: query.account });
     }
     if (query.products === undefined && query.api !== 'v8') {
-      context.addIssue({ code: 'custom', path: ['products'], message: 'must be given, but with api v8' });
+      context.addIssue({
+        code: 'custom',
+        path: ['products'],
+        message: 'is missing: only api v8 takes a query without products',
+      });
     }
     if (query.v8 !== undefined && query.api !== 'v8') {
       context.addIssue({ code: 'custom', path: ['v8'], message: 'goes with api v8 only', input: query.v8 });
