@@ -60,7 +60,7 @@ function newRows(userId: string, account: string, marks: ReadonlySet<string>, fo
 }
 
 /** Writes rows within the time, and answers with those that are stored. A failure is logged. */
-async function storeRows(call: CallContext, table: OrderLinesTable, rows: NewRow[]): Promise<Set<NewRow>> {
+async function storeRows(call: CallContext, table: OrderLinesTable, rows: NewRow[]): Promise<ReadonlySet<NewRow>> {
   const stored = new Set<NewRow>();
   try {
     await withAbortTimeout(rowsMs, 'remembering', (signal) =>
@@ -73,7 +73,7 @@ async function storeRows(call: CallContext, table: OrderLinesTable, rows: NewRow
   } catch (fault) {
     call.log('error', 'entitlements.notRemembered', { products: rows.length - stored.size, ...faultFields(fault) });
   }
-  return new Set(stored);
+  return stored;
 }
 
 /** Without its marks a row is only written again by the next query. A failure is logged. */

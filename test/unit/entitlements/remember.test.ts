@@ -204,3 +204,35 @@ test('beyond the limit the oldest marks are kept, and the other rows are written
   expect(marks()).toEqual(kept);
   expect(state.columnWrites).toBe(1);
 });
+
+test('each account has its own rows and marks', async () => {
+  const written: SeenProduct[] = [];
+  const remember = createRemember({ remember: async (row) => void written.push(row) } as OrderLinesTable);
+  const added: Record<string, string[]> = {};
+  const accountOf = (account: string, known: string[]) => ({
+    account,
+    seen: {
+      marks: () => new Set(known),
+      add: async (marks: string[]) => {
+        added[account] = marks;
+        return 'added' as const;
+      },
+    },
+  });
+  const rowOf = (account: string, productId: string, orderId: string): SeenProduct => ({
+    userId: 'u',
+    account,
+    productId,
+    cause: { orderId },
+  });
+  const [ofFirst, ofSecond, known] = [rowOf('first', 'P', 'o1'), rowOf('second', 'P', 'o2'), rowOf('third', 'P', 'o3')];
+  const accounts = [accountOf('first', []), accountOf('second', []), accountOf('third', [seenMark(known)])];
+  const found = [
+    { item: itemOf('P', 'o1'), account: 'first' },
+    { item: itemOf('P', 'o2'), account: 'second' },
+    { item: itemOf('P', 'o3'), account: 'third' },
+  ];
+  await remember(testCall(), 'u', accounts, found);
+  expect(written).toEqual([ofFirst, ofSecond]);
+  expect(added).toEqual({ first: [seenMark(ofFirst)], second: [seenMark(ofSecond)] });
+});
