@@ -54,6 +54,15 @@ test('what a player owns', async () => {
   expect(sent?.body).not.toHaveProperty('sbx');
 });
 
+/** The rows of a user in a table. An ETag changes with each write. */
+async function rowsOf(tableName: string, userId: string): Promise<Record<string, unknown>[]> {
+  const { connectionString } = stack.azurite;
+  const table = TableClient.fromConnectionString(connectionString, tableName, { allowInsecureConnection: true });
+  const rows = [];
+  for await (const row of table.listEntities()) if (row.userId === userId) rows.push(row);
+  return rows;
+}
+
 test('order and recurrence ids that a query finds are stored for the user, those of consumables are not', async () => {
   await register('rememberer');
   const durable = sell('rememberer', 'HAT');
@@ -65,11 +74,7 @@ test('order and recurrence ids that a query finds are stored for the user, those
     recurrenceData: 'mdr:0:abc:1',
   });
   expect((await query({ userId: 'rememberer', products: ['HAT', 'COINS', 'CLUB'] })).body.items).toHaveLength(3);
-  const table = TableClient.fromConnectionString(stack.azurite.connectionString, 'OrderLines', {
-    allowInsecureConnection: true,
-  });
-  const rows = [];
-  for await (const row of table.listEntities()) if (row.userId === 'rememberer') rows.push(row);
+  const rows = await rowsOf('OrderLines', 'rememberer');
   expect(rows.map(({ productId, orderId, recurrenceId }) => [productId, orderId, recurrenceId])).toEqual(
     expect.arrayContaining([
       ['HAT', durable.orderId, undefined],
@@ -77,6 +82,37 @@ test('order and recurrence ids that a query finds are stored for the user, those
     ]),
   );
   expect(rows.map(({ orderId }) => orderId)).not.toContain(consumable.orderId);
+});
+
+test('what is remembered is not written again, also after a renewal, a restart and a registration', async () => {
+  const userId = 'returner';
+  await register(userId, { issuedAt: ago(15) });
+  const products = Array.from({ length: 5 }, (_, index) => `RETURN${index}`);
+  for (const productId of products) sell(userId, productId);
+  const owns = async () => expect((await query({ userId, products })).body.items).toHaveLength(5);
+  const written = async (tableName: string) => (await rowsOf(tableName, userId)).map(({ etag }) => etag).sort();
+  // The key is due, and the first query cannot renew it.
+  stack.store.control.addFault({ operation: 'renew', status: 503, times: 4 });
+  await owns();
+  expect(asked('renew')).toBe(4);
+  const remembered = await written('OrderLines');
+  expect(remembered).toHaveLength(5);
+  const keyRows = await written('StoreIds');
+  await owns();
+  expect([await written('OrderLines'), await written('StoreIds')]).toEqual([remembered, keyRows]);
+
+  await stack.restartHost();
+  await owns();
+  expect(asked('renew')).toBe(5);
+  const renewed = await written('StoreIds');
+  expect(renewed).not.toEqual(keyRows);
+  await owns();
+  expect([await written('OrderLines'), await written('StoreIds')]).toEqual([remembered, renewed]);
+
+  await register(userId);
+  await owns();
+  expect(await written('OrderLines')).toEqual(remembered);
+  expect(JSON.stringify(await rowsOf('StoreIds', userId))).not.toMatch(/RETURN\d/i);
 });
 
 test('1,000 products in pages of 7: each once, with its newest status', async () => {

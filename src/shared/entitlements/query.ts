@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
 import type { StoreCaller } from '../store/authorize.ts';
 import type { CollectionsApi, EntitlementsRequest } from '../store/collections.ts';
-import type { Keyring } from '../storeIds/keyring.ts';
+import type { Keyring, StoredUserKey } from '../storeIds/keyring.ts';
 import { collectItems } from './collect.ts';
 import { distinctProducts, entitlementOf, withoutDuplicates } from './entitlement.ts';
 import type { Remember } from './remember.ts';
@@ -24,12 +24,14 @@ export function createEntitlementsQuery(parts: EntitlementsParts): QueryEntitlem
   const running = new SingleFlight<Entitlements>();
 
   const run = async (call: CallContext, query: EntitlementsQuery): Promise<Entitlements> => {
-    const callers = await callersOf(call, query, parts.keyring);
+    const { userId } = query;
+    const keys = userId === undefined ? undefined : await storedKeys(call, userId, query.account, parts.keyring);
+    const callers = keys ?? [callerOfRequest(query, parts.keyring)];
     const found = await collectItems(call, parts.collections, callers, requestOf(query, parts.sandbox));
-    if (query.userId !== undefined) await parts.remember(call, query.userId, found);
+    if (userId !== undefined && keys) await parts.remember(call, userId, keys, found);
     const items = found.map(({ item, account }) => entitlementOf(item, account));
     return {
-      ...(query.userId !== undefined && { userId: query.userId }),
+      ...(userId !== undefined && { userId }),
       items: query.excludeDuplicates ? withoutDuplicates(items) : items,
       queriedAt: new Date(parts.clock.now()).toISOString(),
     };
@@ -38,10 +40,16 @@ export function createEntitlementsQuery(parts: EntitlementsParts): QueryEntitlem
   return (call, query) => running.run(JSON.stringify(query), () => run(call, query));
 }
 
-async function callersOf(call: CallContext, query: EntitlementsQuery, keyring: Keyring): Promise<StoreCaller[]> {
-  if (query.xToken !== undefined) return [{ xToken: query.xToken }];
-  if (query.collectionsId !== undefined) return [keyring.fromRequest(query.collectionsId, 'collections')];
-  const { userId = '', account = 'default' } = query;
+function callerOfRequest({ xToken, collectionsId = '' }: EntitlementsQuery, keyring: Keyring): StoreCaller {
+  return xToken === undefined ? keyring.fromRequest(collectionsId, 'collections') : { xToken };
+}
+
+async function storedKeys(
+  call: CallContext,
+  userId: string,
+  account = 'default',
+  keyring: Keyring,
+): Promise<StoredUserKey[]> {
   if (account === '*') return keyring.forAllAccounts(call, userId, 'collections');
   return [await keyring.forUser(call, userId, account, 'collections')];
 }

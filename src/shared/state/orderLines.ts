@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { idPart, userHash } from './rowKeys.ts';
+import { markBytes } from './seenMarks.ts';
 import type { OpenTable } from './tables.ts';
 
 /** A product, not a consumable, that a query showed for a user: a later refund finds its user by it (http-api.md 2.2). */
@@ -57,17 +59,25 @@ export function createOrderLinesTable(openTable: OpenTable): OrderLinesTable {
       const rows = await table.list(`PartitionKey eq '${idPart(orderId)}' and ${range}`);
       return rows.map((row) => claimed.parse(row));
     },
-    async remember({ userId, account, productId, cause }) {
-      await table.upsert({
-        partitionKey: 'orderId' in cause ? idPart(cause.orderId) : `recurrence.${idPart(cause.recurrenceId)}`,
-        rowKey: `seen.${idPart(productId)}.${userHash(userId)}`,
-        userId,
-        account,
-        productId,
-        ...cause,
-      });
+    async remember(seen) {
+      const { userId, account, productId, cause } = seen;
+      await table.upsert({ ...seenKeys(seen), userId, account, productId, ...cause });
     },
   };
+}
+
+function seenKeys({ userId, productId, cause }: SeenProduct): { partitionKey: string; rowKey: string } {
+  return {
+    partitionKey: 'orderId' in cause ? idPart(cause.orderId) : `recurrence.${idPart(cause.recurrenceId)}`,
+    rowKey: `seen.${idPart(productId)}.${userHash(userId)}`,
+  };
+}
+
+/** Names the row of a seen product: spellings of one row have one mark. The row is found by it, but not read from it. */
+export function seenMark(seen: SeenProduct): string {
+  const { partitionKey, rowKey } = seenKeys(seen);
+  const hash = createHash('sha256').update(`${partitionKey}/${rowKey}`, 'utf8').digest();
+  return hash.toString('hex', 0, markBytes);
 }
 
 function linePrefix(lineItemId: string, productId: string): string {

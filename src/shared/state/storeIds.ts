@@ -16,6 +16,8 @@ export interface StoreIdRow extends KeyOwner, EncryptedKey, StoreIdClaims {
   refusedAt?: number | undefined;
   /** What the key may name as its user, if that is not the user id. */
   publisherUserId?: string | undefined;
+  /** Marks of the rows of `OrderLines` that queries of this account have stored (architecture.md 4). Those rows stay, whatever key follows. */
+  seen?: Uint8Array | undefined;
 }
 export type StoredStoreId = StoreIdRow & { etag: string };
 
@@ -39,6 +41,8 @@ const schema = z.looseObject({
   unrenewable: z.boolean(),
   refusedAt: z.iso.datetime().optional(),
   publisherUserId: z.string().optional(),
+  // Whatever else stands there costs a few writes, not the key.
+  seen: z.instanceof(Uint8Array).optional().catch(undefined),
   etag: z.string(),
 });
 
@@ -112,6 +116,7 @@ function fromRow(row: Row, ownerId: string): StoredStoreId {
     unrenewable: columns.unrenewable,
     refusedAt: refusedAt === undefined ? undefined : Date.parse(refusedAt),
     publisherUserId: columns.publisherUserId,
+    seen: columns.seen,
     etag: columns.etag,
     issuedAt: Date.parse(issuedAt),
     expiresAt: Date.parse(expiresAt),

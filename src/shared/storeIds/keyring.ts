@@ -6,18 +6,31 @@ import type { Clock } from '../lib/clock.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import { faultFields } from '../lib/log.ts';
 import { withTimeout } from '../lib/timeout.ts';
+import { marksIn, withMarks } from '../state/seenMarks.ts';
 import type { StoredStoreId, StoreIdsTable } from '../state/storeIds.ts';
 import { NoOtherKeyError, type UserKey } from '../store/authorize.ts';
 import { storeIdExpired } from '../store/errors.ts';
 import { type Renewals, unknownUser } from './renew.ts';
 import { mayRenew } from './renewalPolicy.ts';
 
+/** What is remembered for an account, as of when its key was read (architecture.md 4). */
+export interface SeenOfAccount {
+  marks(): ReadonlySet<string>;
+  /** Adds marks of rows that are stored. `conflict`: the key's row has changed since, and keeps its marks. @throws Problem unavailable */
+  add(marks: string[]): Promise<'added' | 'full' | 'conflict'>;
+}
+
+export interface StoredUserKey extends UserKey {
+  account: string;
+  seen: SeenOfAccount;
+}
+
 /** User Store ID keys that can be sent: due and expired ones are renewed first. */
 export interface Keyring {
   /** @throws Problem unknown_user, store_id_expired, unavailable, or why an expired key could not be renewed */
-  forUser(call: CallContext, userId: string, account: string, kind: KeyKind): Promise<UserKey>;
+  forUser(call: CallContext, userId: string, account: string, kind: KeyKind): Promise<StoredUserKey>;
   /** One key for each account that has one of this kind. @throws Problem as `forUser` */
-  forAllAccounts(call: CallContext, userId: string, kind: KeyKind): Promise<UserKey[]>;
+  forAllAccounts(call: CallContext, userId: string, kind: KeyKind): Promise<StoredUserKey[]>;
   /** A key that came with the request: checked, never stored or renewed. @throws Problem invalid_store_id, wrong_client, store_id_expired */
   fromRequest(key: string, kind: KeyKind): UserKey;
 }
@@ -60,13 +73,26 @@ export function createKeyring(parts: KeyringParts): Keyring {
   };
 }
 
-async function createUserKey(parts: KeyringParts, call: CallContext, row: StoredStoreId): Promise<UserKey> {
+async function createUserKey(parts: KeyringParts, call: CallContext, row: StoredStoreId): Promise<StoredUserKey> {
   let key = await resolveKey(parts, call, row);
   return {
     account: row.account,
     current: () => key,
     async replace(replaceCall, refused) {
       key = await replaceKey(parts, replaceCall, row, refused);
+    },
+    seen: seenOf(parts.table, row),
+  };
+}
+
+function seenOf(table: StoreIdsTable, row: StoredStoreId): SeenOfAccount {
+  return {
+    marks: () => marksIn(row.seen),
+    async add(marks) {
+      const seen = withMarks(row.seen, marks);
+      if (!seen) return 'full';
+      // With the ETag of the row: a newer key that came meanwhile stays.
+      return (await table.put([{ ...row, seen }])) === 'conflict' ? 'conflict' : 'added';
     },
   };
 }

@@ -132,7 +132,7 @@ function writeRows(
       const written = rows.filter((row) => replaces(row, ofKind(current, row.kind)));
       const unchanged = current.filter((row) => !written.some(({ kind }) => kind === row.kind));
       if (written.length === 0) return { unchanged, written };
-      const conflict = (await table.put(written.map((row) => withEtagOf(row, current)))) === 'conflict';
+      const conflict = (await table.put(written.map((row) => successorOf(row, current)))) === 'conflict';
       return conflict ? 'conflict' : { unchanged, written };
     },
     {
@@ -159,9 +159,10 @@ function ofKind(rows: StoredStoreId[], kind: KeyKind): StoredStoreId | undefined
   return rows.find((row) => row.kind === kind);
 }
 
-function withEtagOf(row: StoreIdRow, stored: StoredStoreId[]): StoreIdRow & { etag?: string } {
+/** A row as the successor of the stored one. What is remembered for the account stays: a game may register a key at each start. */
+function successorOf(row: StoreIdRow, stored: StoredStoreId[]): StoreIdRow & { etag?: string } {
   const replaced = ofKind(stored, row.kind);
-  return replaced ? { ...row, etag: replaced.etag } : row;
+  return replaced ? { ...row, etag: replaced.etag, seen: replaced.seen } : row;
 }
 
 function infoByKind(rows: StoreIdRow[], now: number): Partial<Record<KeyKind, KeyInfo>> {

@@ -64,7 +64,8 @@ function partsOf({ orders = [], claimed = [], others = [], purchaseKey = true, l
     },
     remember: async () => undefined,
   };
-  const key = { current: () => 'key', replace: async () => undefined };
+  const seen = { marks: () => new Set<string>(), add: async () => 'full' as const };
+  const key = { account: 'default', current: () => 'key', replace: async () => undefined, seen };
   const noKey = () => Promise.reject(new Problem('unknown_user', 'no purchase key'));
   const parts = {
     clock,

@@ -1,4 +1,4 @@
-/** The keys of users in memory, a Store that renews them or refuses, and time. */
+/** The keys of users, a Store that renews them or refuses, and time. */
 import { randomBytes } from 'node:crypto';
 import { createKeyCipher } from '../../../src/shared/identity/cipher.ts';
 import { createEntra } from '../../../src/shared/identity/entra.ts';
@@ -56,12 +56,14 @@ export function tableInMemory() {
 export const refused = (code: string, data: string[] = []): StoreResponse =>
   answer(401, { ...refusal('Unauthorized'), innererror: { code, data } });
 
-export function world() {
+/** @param given the table of the keys; default one in memory */
+export function world(given?: StoreIdsTable) {
   const clock = testClock();
   const kept = vault(clock);
   kept.put('k', randomBytes(32).toString('base64'));
   const cipher = createKeyCipher(kept.secrets, 'k');
   const memory = tableInMemory();
+  const table = given ?? memory.table;
   const asked: { key: string; token: string }[] = [];
   const state = {
     answer: (_key: string): StoreResponse | Promise<StoreResponse> =>
@@ -80,17 +82,17 @@ export function world() {
     },
     { collections: 'https://c.example', purchase: 'https://p.example' },
   );
-  const parts = { clientId, clock, entra, cipher, keys, table: memory.table };
+  const parts = { clientId, clock, entra, cipher, keys, table };
   const renewals = createRenewals(parts);
-  const keyring = createKeyring({ clientId, clock, cipher, table: memory.table, renewals });
+  const keyring = createKeyring({ clientId, clock, cipher, table, renewals });
   const callNow = () => testCall({ deadline: clock.now() + 45_000 });
   const { log } = testCall();
   const store = async (key: string, over: Partial<StoreIdRow> = {}): Promise<void> => {
     const { iat, exp } = JSON.parse(Buffer.from(key.split('.')[1] ?? '', 'base64url').toString());
     const claims = { issuedAt: iat * 1000, expiresAt: exp * 1000, unrenewable: false };
-    const before = memory.row();
+    const before = await table.one(owner);
     const row = { ...owner, ...claims, ...(await cipher.encrypt(key, owner, log)), ...over };
-    await memory.table.put([before ? { ...row, etag: before.etag } : row]);
+    await table.put([before ? { ...row, etag: before.etag } : row]);
   };
   /** The Store takes the newest service token in another call. */
   const otherCall = async (): Promise<void> => {
@@ -100,12 +102,13 @@ export function world() {
     await new Promise(setImmediate);
   };
   const stored = async () => {
-    const row = memory.row();
+    const row = await table.one(owner);
     return row && { row, key: await cipher.decrypt(row, row, log) };
   };
   return {
     ...kept,
     ...memory,
+    table,
     clock,
     cipher,
     entra,
