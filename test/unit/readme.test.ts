@@ -41,7 +41,7 @@ const urls = { functionsUrl: 'http://localhost:7071', storeUrl: 'https://localho
 const curls = [...readme.matchAll(/^curl -sS( -X \w+)? http:\/\/localhost:7071(\S+)(.*)$/gm)];
 
 test('the README has what these tests look for', () => {
-  expect([examples.length, problems.length, curls.length]).toEqual([5, 1, 3]);
+  expect([examples.length, problems.length, curls.length]).toEqual([6, 1, 3]);
 });
 
 test.each(
