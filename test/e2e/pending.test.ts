@@ -69,6 +69,31 @@ test('a consume that was asked with an X-token is never asked again with the sto
   expect(await eventsOf('two accounts')).toHaveLength(1);
 });
 
+test('a developer-managed consume with an X-token whose ids were lost takes no order of the stored key', async () => {
+  await register('shared console');
+  const stored = sold('shared console', 'GEMS', 'UnmanagedConsumable');
+  sold('second account', 'GEMS', 'UnmanagedConsumable');
+  stack.store.control.addFault({ operation: 'consume', dropResponse: true });
+  const body = { userId: 'shared console', productId: 'GEMS', trackingId: randomUUID(), managedBy: 'developer' };
+  const answer = await consume({ ...body, xToken: xTokenOf('second account') });
+  expect([answer.status, answer.body.state, answer.body.orders]).toEqual([200, 'completed', []]);
+  // The order of the stored key's account is free for its own consume.
+  const own = await consume({ ...body, trackingId: randomUUID() });
+  expect(own.body.orders).toMatchObject([{ orderId: stored.orderId }]);
+});
+
+test('a consume that may have been sent with the stored key is not sent with an X-token', async () => {
+  await register('mixed');
+  sold('mixed', 'COINS', 'Consumable', 3);
+  sold('mixed console', 'COINS', 'Consumable', 3);
+  const body = { userId: 'mixed', productId: 'COINS', trackingId: randomUUID(), quantity: 3 };
+  stack.store.control.addFault({ operation: 'consume', dropResponse: true, times: 2 });
+  expect((await consume(body)).status).toBe(202);
+  const again = await consume({ ...body, xToken: xTokenOf('mixed console') });
+  expect([again.status, again.body.newQuantity]).toEqual([200, 0]);
+  expect([balance('mixed', 'COINS'), balance('mixed console', 'COINS')]).toEqual([0, 3]);
+});
+
 test('a consume for which this service has no identity is refused, and no record stays', async () => {
   await register('no identity');
   sold('no identity', 'COINS', 'Consumable', 2);

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { useStack } from '../e2e/harness.ts';
+import { api, keysOf, stack, storeIdsPath, useStack } from '../e2e/harness.ts';
 import type { ProxyAction } from '../support/tableProxy.ts';
 import { expectFulfilledOnce } from './fulfilledOnce.ts';
 import {
   type Fulfilment,
+  gem,
   later,
   player,
   proxy,
@@ -112,4 +113,51 @@ test('killed right after the answer, with each write cut off after it acted: no 
   expect(reached.length).toBeGreaterThanOrEqual(2 * scenarios.length);
   await restartLater(61_000);
   await expectSettled(reached as Broken[]);
+});
+
+test.each([
+  'tables',
+  'kill',
+] as const)('a gem of a player without a purchase key, its record not written (%s): completed all the same, with the same order', async (how) => {
+  const user = `no purchase key, ${how}`;
+  proxy.decideAll(() => ({ does: 'pass' }));
+  await api('PUT', storeIdsPath(user), { collectionsId: keysOf(user).collectionsId });
+  gem.prepare(user);
+  const made = { scenario: gem, user, ...gem.request(user) };
+  const kill = () => process.kill(stack.host().pid, 'SIGKILL');
+  const last = gem.requests;
+  const requests = proxy.decideFor(user, (number) => {
+    if (number < last) return { does: 'pass' };
+    return how === 'kill' ? { does: 'kill', acted: false, kill } : { does: 'answer', status: 500 };
+  });
+  const answer = await submit(made).catch(() => undefined);
+  requests.end();
+  if (how === 'kill') await restartLater(130_000);
+  else await later(130_000);
+  await recover();
+  const record = await recordOf(made);
+  expect(record.body.state, record.text).toBe('completed');
+  if (answer) expect([answer.status, answer.body.orders]).toEqual([200, record.body.orders]);
+  expect(record.body.orders[0]).not.toHaveProperty('matchedBy');
+});
+
+test('a gem whose order is known but not claimed is not given to another gem', async () => {
+  const user = 'known but not claimed';
+  const first = await player(gem, user);
+  gem.prepare(user);
+  const second = { ...first, ...gem.request(user) };
+  const requests = proxy.decideFor(user, (number) =>
+    number >= 4 && number < 60 ? { does: 'answer', status: 500 } : { does: 'pass' },
+  );
+  expect((await submit(first)).status).toBe(202);
+  requests.end();
+  stack.store.control.addFault({ operation: 'consume', dropResponse: true });
+  await submit(second);
+  for (let run = 0; run < 2; run += 1) {
+    await later(6 * 60_000);
+    await recover();
+  }
+  const orders = await Promise.all([first, second].map(async (one) => (await recordOf(one)).body.orders));
+  expect(orders.map((lines) => lines.length)).toEqual([1, 1]);
+  expect(orders[0][0].orderId).not.toBe(orders[1][0].orderId);
 });

@@ -3,6 +3,7 @@ import { Problem } from '../../src/shared/contract/problems.ts';
 import { createOnKeysRegistered } from '../../src/shared/fulfilment/keysRegistered.ts';
 import { inParallel } from '../../src/shared/lib/inParallel.ts';
 import { createFulfilmentsTable } from '../../src/shared/state/fulfilments.ts';
+import { NothingSentError } from '../../src/shared/store/response.ts';
 import { testCall } from '../support/call.ts';
 import { done, engineOf, newTableName, noAnswer, openTable, type TestRequest, useTables } from './engineParts.ts';
 
@@ -237,6 +238,16 @@ test('the recovery counts what remains, and how old the oldest is', async () => 
     'consume.pending': 2,
     'consume.settled': 0,
     'consume.remaining': 2,
+    'consume.waiting': 0,
     'consume.oldestAgeMinutes': 31,
+  });
+  engine.store.answer = new NothingSentError(new Problem('store_id_expired', 'dead'));
+  engine.clock.advance(10 * 60_000);
+  await engine.recover();
+  // They wait for their player, and are not what an alert is about.
+  expect(await engine.recover()).toMatchObject({
+    'consume.remaining': 2,
+    'consume.waiting': 2,
+    'consume.oldestAgeMinutes': 0,
   });
 });

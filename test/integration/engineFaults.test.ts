@@ -1,6 +1,7 @@
 /** What a caller is told, and what is on disk for it, whichever write fails in whichever way. */
 import { expect, test } from 'vitest';
 import { Problem } from '../../src/shared/contract/problems.ts';
+import { createOnKeysRegistered } from '../../src/shared/fulfilment/keysRegistered.ts';
 import type { StoredFulfilment } from '../../src/shared/state/fulfilments.ts';
 import { NothingSentError } from '../../src/shared/store/response.ts';
 import {
@@ -9,6 +10,7 @@ import {
   newTableName,
   noAnswer,
   refused,
+  type TestHandler,
   type TestRequest,
   type TestTable,
   useTables,
@@ -321,4 +323,164 @@ test('two processes with clocks 90 s apart race on the same ids: each is settled
   const told = new Set(answers.filter(({ record }) => record.state === 'pending').map(({ record }) => record.id));
   // The outbox keeps one event for each cause, however often it is published.
   for (const id of told) expect(published).toContain(id);
+});
+
+test('a key that is registered while the recovery attempts the record with the old one is not forgotten', async () => {
+  const tableName = newTableName();
+  let onIdentity = async (): Promise<void> => undefined;
+  const engine = engineOf({
+    tableName,
+    handler: {
+      identity: async () => {
+        await onIdentity();
+        return 'someone';
+      },
+    },
+  });
+  engine.store.answer = noAnswer;
+  await engine.submit('registered meanwhile');
+  engine.store.answer = done;
+  engine.clock.advance(61_000);
+  const noRecords = { ...engine.table, pendingOfUser: async () => [] };
+  const onKeysRegistered = createOnKeysRegistered({ consumes: engine.table, grants: noRecords }, engine.clock);
+  onIdentity = async () => {
+    onIdentity = async () => undefined;
+    await onKeysRegistered(engine.call(), 'u', 'default', ['collections']);
+    throw new Problem('store_id_expired', 'the old key has ended');
+  };
+  await engine.recover();
+  engine.clock.advance(1000);
+  await engine.recover();
+  expect((await engine.table.get('u', 'registered meanwhile'))?.state).toBe('completed');
+});
+
+test('a consume with an X-token whose completion cannot be written is settled by the recovery all the same', async () => {
+  const tableName = newTableName();
+  const cut = engineOf({ tableName, table: failing(({ state }) => state === 'completed', false) });
+  expect((await cut.submit('token unwritten', 'r', cut.call(), 'X-token')).record.state).toBe('completed');
+  const { clock, recover, table, attempts, published } = engineOf({ tableName });
+  clock.advance(61_000);
+  await recover();
+  expect((await table.get('u', 'token unwritten'))?.state).toBe('completed');
+  expect([attempts, published]).toEqual([[], ['token unwritten']]);
+});
+
+test('what sends nothing after the Store has done it is an attempt all the same: the pauses grow', async () => {
+  const notSent = () => Promise.reject(new NothingSentError(new Problem('store_unauthorized', 'no token')));
+  const engine = engineOf({ tableName: newTableName(), handler: { conclude: notSent } });
+  await engine.submit('concluding');
+  const pauses: number[] = [];
+  for (let run = 0; run < 4; run += 1) {
+    engine.clock.advance(61 * 60_000);
+    await engine.recover();
+    const record = await engine.table.get('u', 'concluding');
+    pauses.push(Math.ceil(((record?.dueAt ?? 0) - engine.clock.now()) / 60_000));
+  }
+  expect(pauses).toEqual([5, 15, 60, 60]);
+  expect((await engine.table.get('u', 'concluding'))?.attempts).toBe(5);
+});
+
+test('a repeat that waits while the id is begun anew with other parameters is not answered with those', async () => {
+  const tableName = newTableName();
+  let refuse: () => void = () => undefined;
+  const waiting = new Promise<never>((_, reject) => {
+    refuse = () => reject(new Problem('unknown_user', 'no key'));
+  });
+  const first = engineOf({ tableName, handler: { identity: () => waiting } });
+  const third = engineOf({ tableName });
+  const creating = first.submit('other meanwhile');
+  creating.catch(() => undefined);
+  await expect.poll(async () => (await first.table.get('u', 'other meanwhile'))?.state).toBe('pending');
+  const repeat = engineOf({ tableName });
+  const { sleep } = repeat.clock;
+  repeat.clock.sleep = async (ms) => {
+    repeat.clock.sleep = sleep;
+    refuse();
+    await creating.catch(() => undefined);
+    await third.submit('other meanwhile', 'something else');
+    await sleep(ms);
+  };
+  await expect(repeat.submit('other meanwhile')).rejects.toMatchObject({ code: 'tracking_id_reused' });
+});
+
+test('a consume whose X-token attempt was cut off says that it needs another one', async () => {
+  const tableName = newTableName();
+  const cut = engineOf({ tableName, handler: { attempt: () => new Promise(() => undefined) } });
+  void cut.submit('cut token', 'r', cut.call(), 'X-token');
+  await expect.poll(async () => (await cut.table.get('u', 'cut token'))?.state).toBe('pending');
+  const { submit, table } = engineOf({ tableName, aheadMs: 61_000 });
+  expect((await submit('cut token')).record.reason).toBe('x_token_required');
+  expect((await table.get('u', 'cut token'))?.reason).toBe('x_token_required');
+});
+
+test('what may have been sent with the stored key is not sent with an X-token', async () => {
+  const tableName = newTableName();
+  const identities: string[] = [];
+  const engine = engineOf({
+    tableName,
+    handler: {
+      attempt: async (_call, _record, identity) => {
+        identities.push(identity);
+        throw noAnswer;
+      },
+    },
+  });
+  await engine.submit('key first');
+  await engine.submit('key first', 'r', engine.call(), 'X-token');
+  expect(await engine.table.get('u', 'key first')).toMatchObject({
+    byRequestIdentity: false,
+    reason: 'store_unavailable',
+  });
+  const notSent = engineOf({ tableName, handler: { attempt: () => Promise.reject(new NothingSentError(noAnswer)) } });
+  await notSent.submit('nothing first');
+  await engine.submit('nothing first', 'r', engine.call(), 'X-token');
+  expect(identities).toEqual(['someone', 'someone', 'X-token']);
+});
+
+test('another attempt that has kept its result first counts: both go on with the same', async () => {
+  const tableName = newTableName();
+  const early = engineOf({
+    tableName,
+    aheadMs: 90_000,
+    handler: { attempt: async () => ({ outcome: 'completed', result: 'early' }) },
+  });
+  const concluded: string[] = [];
+  const conclude: TestHandler['conclude'] = async (_call, _record, result, keep) => {
+    const kept = await keep(result);
+    if (kept === null) return null;
+    concluded.push(kept);
+    return { concluded: true, result: kept };
+  };
+  early.handler.conclude = conclude;
+  const late = engineOf({
+    tableName,
+    handler: {
+      // While the Store is slow, a process whose clock is ahead takes the lease over.
+      attempt: async () => {
+        await early.submit('skewed result');
+        return { outcome: 'completed', result: 'late' };
+      },
+      conclude,
+    },
+  });
+  const { record } = await late.submit('skewed result');
+  expect([record.result, concluded]).toEqual(['early', ['early']]);
+  expect((await late.table.get('u', 'skewed result'))?.result).toBe('early');
+});
+
+test('a recovery that cannot count what remains has run all the same', async () => {
+  const engine = engineOf({
+    tableName: newTableName(),
+    table: (table) => ({
+      ...table,
+      due: (kind, shard, by, limit, afterKey) =>
+        Number.isFinite(by) ? table.due(kind, shard, by, limit, afterKey) : Promise.reject(away()),
+    }),
+  });
+  expect(await engine.recover()).toEqual({
+    'consume.settled': 0,
+    'consume.pending': 0,
+    'consume.skipped': 0,
+    'consume.timeOver': false,
+  });
 });

@@ -24,7 +24,7 @@ export function createConsumeHandler(parts: ConsumeParts): FulfilmentHandler<Con
 
     attempt: (call, record, caller) => attemptConsume(parts, call, record, caller),
 
-    conclude: (call, record, result) => concludeConsume(parts, call, record, result),
+    conclude: (call, record, result, keep) => concludeConsume(parts, call, record, result, keep),
 
     async publishOutcome(record) {
       const { userId, id, settledAt, createdAt } = record;
@@ -37,9 +37,9 @@ export function createConsumeHandler(parts: ConsumeParts): FulfilmentHandler<Con
 }
 
 async function attemptConsume(
-  { collections }: Pick<ConsumeParts, 'collections'>,
+  { collections, clock }: Pick<ConsumeParts, 'collections' | 'clock'>,
   call: CallContext,
-  { userId, id, request }: ConsumeRecord,
+  { userId, id, request, byRequestIdentity }: ConsumeRecord,
   caller: StoreCaller,
 ): Promise<Outcome<ConsumeResult>> {
   const { productId, quantity, managedBy, sandbox } = request;
@@ -51,10 +51,10 @@ async function attemptConsume(
       ...(managedBy === 'store' && { removeQuantity: quantity }),
     });
     const result = consumeResult(consumed);
-    if (managedBy === 'store' && result.orders.length === 0) {
+    if (result.orders.length > 0) return { outcome: 'completed', result };
+    if (managedBy === 'store' || byRequestIdentity)
       call.log('warn', 'consume.noOrderLine', { userId, id, candidates: 0 });
-    }
-    return { outcome: 'completed', result };
+    return { outcome: 'completed', result: { ...result, progress: { doneBy: clock.now() } } };
   } catch (fault) {
     const refusal = refusalOf(fault, 'consume');
     const rejection = refusal && consumeRejection(refusal);

@@ -9,7 +9,7 @@ import { isoOf } from '../store/dates.ts';
 import { storeUnavailable } from '../store/errors.ts';
 import type { PurchaseApi, StoreOrder } from '../store/purchase.ts';
 import type { Keyring } from '../storeIds/keyring.ts';
-import type { ConsumedLine, ConsumeOrder, ConsumeRecord, ConsumeResult } from './record.ts';
+import type { ConsumedLine, ConsumeOrder, ConsumeProgress, ConsumeRecord, ConsumeResult } from './record.ts';
 
 export interface MatchParts {
   keyring: Keyring;
@@ -35,10 +35,10 @@ export interface ClaimedLine {
   claims: LineClaim[];
 }
 
-/** The lines that were found, perhaps none; without them the search stopped at the deadline, after the line of this key. */
+/** The lines that were found, perhaps none; without them the search stopped at the deadline. */
 export interface Match {
   orders?: ConsumedLine[];
-  searchedTo?: string | undefined;
+  progress?: ConsumeProgress;
 }
 
 const linesAtOnce = 16;
@@ -55,19 +55,19 @@ export async function matchByOrders(
   call: CallContext,
   parts: MatchParts,
   record: ConsumeRecord,
-  searchedTo: string | undefined,
+  progress: ConsumeProgress,
 ): Promise<Match> {
   if (await hasConcurrentConsume(parts, record)) {
     throw storeUnavailable({ cause: new Error('another consume of this product may still claim a line') });
   }
-  const candidates = await candidateLines(call, parts, record);
-  const search = await readClaims(parts, call, record, candidates, searchedTo);
+  const candidates = await candidateLines(call, parts, record, progress.doneBy);
+  const search = await readClaims(parts, call, record, candidates, progress.searchedTo);
   const found = lineToClaim(search.claimed, record);
   if (found && (search.complete || isOwnLine(found, record))) {
     const { orderId, lineItemId } = found.line;
     return { orders: [{ orderId, lineItemId, quantity: 1, matchedBy: 'orders' }] };
   }
-  if (!search.complete) return { searchedTo: search.searchedTo };
+  if (!search.complete) return { progress: search.searchedTo === undefined ? {} : { searchedTo: search.searchedTo } };
   call.log('warn', 'consume.noOrderLine', {
     userId: record.userId,
     id: record.id,
@@ -98,7 +98,7 @@ function isFree({ line, claims }: ClaimedLine): boolean {
 
 /**
  * Reads who claims the lines: all that were refunded after a consume, then the purchased ones from the oldest to the first that is free
- * or claimed by this consume. The Store consumes the oldest first, so the own claim of an earlier attempt is not behind a free line.
+ * or claimed by this consume.
  */
 async function readClaims(
   { lines, clock }: Pick<MatchParts, 'lines' | 'clock'>,
@@ -114,6 +114,7 @@ async function readClaims(
   const purchased = candidates.filter((line) => !line.revoked && (after === undefined || keyOf(line) > after));
   const claimed = await inParallel(revoked, linesAtOnce, claimsOf);
   let searchedTo = after;
+  // In an attempt that stopped before its record was written, the own claim is the first line that was free then.
   for (const batch of chunksOf(purchased, linesAtOnce)) {
     if (clock.now() >= call.deadline) return { claimed, searchedTo, complete: false };
     const found = await inParallel(batch, linesAtOnce, claimsOf);
@@ -124,29 +125,37 @@ async function readClaims(
   return { claimed, searchedTo, complete: true };
 }
 
-/** Whether another consume of the same product is at work: it may have been answered with a line that it has not claimed yet. */
+/** Whether another consume of the same product may have been answered with a line that it has not claimed yet. */
 async function hasConcurrentConsume(
   { clock, pendingRecords }: MatchParts,
   { userId, id, request }: ConsumeRecord,
 ): Promise<boolean> {
   const ids = (await pendingRecords.pendingOfUser(userId)).filter((one) => one.id !== id);
   const others = await inParallel(ids, linesAtOnce, (one) => pendingRecords.get(one.userId, one.id));
+  const isAtWork = (leaseExpiresAt: number) => leaseExpiresAt !== 0 && leaseExpiresAt + clockToleranceMs > clock.now();
   return others.some(
     (other) =>
       other?.state === 'pending' &&
-      other.leaseExpiresAt !== 0 &&
-      other.leaseExpiresAt + clockToleranceMs > clock.now() &&
+      (isAtWork(other.leaseExpiresAt) || (other.result?.orders.length ?? 0) > 0) &&
       isSameId(other.request.productId, request.productId) &&
       other.request.account === request.account,
   );
 }
 
 /** @throws Problem store_id_expired without a purchase key, which the game client can make */
-async function candidateLines(call: CallContext, parts: MatchParts, record: ConsumeRecord): Promise<CandidateLine[]> {
+async function candidateLines(
+  call: CallContext,
+  parts: MatchParts,
+  record: ConsumeRecord,
+  doneBy = Number.POSITIVE_INFINITY,
+): Promise<CandidateLine[]> {
   const { account, productId, sandbox } = record.request;
   const userKey = await parts.keyring.forUser(call, record.userId, account, 'purchase');
   const states = ['Purchased', 'Revoked'] as const;
-  return linesOf(await parts.purchase.queryOrders(call, userKey, { states: [...states], sandbox }), productId);
+  const orders = await parts.purchase.queryOrders(call, userKey, { states: [...states], sandbox });
+  const latest = doneBy + clockToleranceMs;
+  // A date that cannot be read excludes nothing.
+  return linesOf(orders, productId).filter(({ purchasedAt }) => !(Date.parse(purchasedAt) > latest));
 }
 
 /** The lines of one product that may have been consumed, the oldest first. Pure. */

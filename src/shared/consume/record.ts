@@ -30,7 +30,9 @@ export interface ConsumeResult {
 /** What remains to be done once the Store has consumed. */
 export interface ConsumeProgress {
   /** Lines of `orders` that are claimed, from the first. */
-  claimedLines: number;
+  claimedLines?: number;
+  /** The Store had done it at this time (epoch ms): what was bought later is not what was consumed. */
+  doneBy?: number;
   /** The search for a free line goes on after the line of this key: other consumes claim the lines before it. */
   searchedTo?: string;
 }

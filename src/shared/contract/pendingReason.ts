@@ -17,3 +17,8 @@ export const pendingReason = z
       'What keeps it pending. `store_id_expired`: the game client must make a new key. `x_token_required`: repeat the request with an X-token.',
   });
 export type PendingReason = z.infer<typeof pendingReason>;
+
+/** Whether only the player can end it: by a new key, or by a request with an X-token. */
+export function waitsForPlayer(reason: PendingReason | null): boolean {
+  return reason === 'store_id_expired' || reason === 'x_token_required';
+}

@@ -24,7 +24,10 @@ type Parts<Request, Result> = Pick<FulfilmentParts<Request, Result, never>, 'tab
 /** One attempt whose outcome is to be written. */
 interface Attempted<Request, Result> {
   call: CallContext;
+  /** The record as this attempt has written it last. */
   stored: StoredFulfilment<Request, Result>;
+  leaseId: string;
+  leasedDueAt: number | null;
   actor: Actor;
 }
 
@@ -36,7 +39,7 @@ export async function concludeAttempt<Request, Result>(
   actor: Actor,
   outcome: Outcome<Result> | Problem,
 ): Promise<Submitted<Request, Result>> {
-  const attempted = { call, stored, actor };
+  const attempted = { call, stored, leaseId: stored.leaseId, leasedDueAt: stored.dueAt, actor };
   if (outcome instanceof Problem) return endWithProblem(parts, attempted, outcome, null);
   if (outcome.outcome === 'rejected') return reject(parts, attempted, outcome.rejection);
   return complete(parts, attempted, outcome.result);
@@ -47,9 +50,12 @@ async function complete<Request, Result>(
   attempted: Attempted<Request, Result>,
   result: Result,
 ): Promise<Submitted<Request, Result>> {
-  const { call, stored, actor } = attempted;
+  const { call, actor } = attempted;
   const conclusion = await conclude(parts, attempted, result).catch(problemOrThrow);
-  if (conclusion instanceof Problem) return endWithProblem(parts, attempted, conclusion, result);
+  if (conclusion instanceof Problem) {
+    return endWithProblem(parts, attempted, conclusion, attempted.stored.result ?? result);
+  }
+  if (conclusion === null) return settledByAnother(parts, attempted);
   if (!conclusion.concluded) {
     const { reason } = conclusion;
     return endAttempt(parts, attempted, { ...endOf(parts, attempted, true), reason, result: conclusion.result });
@@ -59,9 +65,9 @@ async function complete<Request, Result>(
   const written = await write(parts, attempted, event).catch(problemOrThrow);
   if (written instanceof Problem) {
     logNotWritten(attempted, event.type, written);
-    const completed = transition<Request, Result>(stored, event);
+    const completed = transition<Request, Result>(attempted.stored, event);
     // The Store has done it and its order lines are stored. The recovery writes the record.
-    return { record: (actor !== 'recovery' && completed) || stored, replayed: false };
+    return { record: (actor !== 'recovery' && completed) || attempted.stored, replayed: false };
   }
   if (!written) return settledByAnother(parts, attempted);
   if (written.eventPending) await publishEvent(parts, call, written);
@@ -70,12 +76,28 @@ async function complete<Request, Result>(
 
 /** @throws Problem */
 async function conclude<Request, Result>(
-  { handler, clock }: Parts<Request, Result>,
-  { call, stored }: Attempted<Request, Result>,
+  { handler, table, clock }: Parts<Request, Result>,
+  attempted: Attempted<Request, Result>,
   result: Result,
-): Promise<Conclusion<Result>> {
+): Promise<Conclusion<Result> | null> {
+  const { call } = attempted;
   const context = conclusionContext(call);
-  return retrying({ clock, call }, () => beforeAnswer(clock, call, handler.conclude(context, stored, result)));
+  const keep = async (found: Result): Promise<Result | null> => {
+    const { stored } = attempted;
+    const kept = await applyTransition(table, stored, { type: 'keepResult', result: found, known: stored.result });
+    const current = kept ?? (await table.get(stored.userId, stored.id));
+    if (current?.state !== 'pending') return null;
+    attempted.stored = current;
+    return current.result;
+  };
+  const work = async (): Promise<Conclusion<Result> | null> => {
+    const { byRequestIdentity, result: known } = attempted.stored;
+    // Nobody but the next X-token could ask the Store again.
+    if (byRequestIdentity && known === null && (await keep(result)) === null) return null;
+    const { stored } = attempted;
+    return handler.conclude(context, stored, stored.result ?? result, keep);
+  };
+  return retrying({ clock, call }, () => beforeAnswer(clock, call, work()));
 }
 
 async function reject<Request, Result>(
@@ -114,11 +136,11 @@ type End<Result> = Extract<RecordEvent<Result>, { type: 'endAttempt' }>;
 
 function endOf<Request, Result>(
   { clock }: Parts<Request, Result>,
-  { stored, actor }: Attempted<Request, Result>,
+  { leaseId, leasedDueAt, actor }: Attempted<Request, Result>,
   sent: boolean,
-): Pick<End<Result>, 'type' | 'now' | 'leaseId' | 'by' | 'sent'> {
+): Omit<End<Result>, 'reason' | 'result'> {
   const by = actor === 'recovery' ? 'recovery' : 'caller';
-  return { type: 'endAttempt', now: clock.now(), leaseId: stored.leaseId, by, sent };
+  return { type: 'endAttempt', now: clock.now(), leaseId, leasedDueAt, by, sent };
 }
 
 function endWithProblem<Request, Result>(
@@ -127,7 +149,8 @@ function endWithProblem<Request, Result>(
   problem: Problem,
   result: Result | null,
 ): Promise<Submitted<Request, Result>> {
-  const sent = !(problem instanceof NothingSentError);
+  // What follows the Store's answer may send nothing, but the attempt itself has.
+  const sent = result !== null || !(problem instanceof NothingSentError);
   const reason = pendingReasonOf(problem);
   return endAttempt(parts, attempted, { ...endOf(parts, attempted, sent), reason, result });
 }

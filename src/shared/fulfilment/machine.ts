@@ -1,4 +1,5 @@
-import type { PendingReason } from '../contract/pendingReason.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type PendingReason, waitsForPlayer } from '../contract/pendingReason.ts';
 import type { FulfilmentRecord, Rejection } from '../state/fulfilments.ts';
 
 /** Who makes an attempt: a request that has a caller, or the recovery timer. */
@@ -16,10 +17,14 @@ export type RecordEvent<Result> =
       reason: PendingReason;
       sent: boolean;
       result: Result | null;
+      /** When the record was due as the attempt began. */
+      leasedDueAt: number | null;
     }
+  /** The Store has done it: what an attempt knows is written before it goes on. `known`: what it started from. */
+  | { type: 'keepResult'; result: Result; known: Result | null }
   /** A caller who makes no attempt is answered "pending". */
   | { type: 'reportPending' }
-  /** The recovery timer makes no attempt: the record waits for its player. */
+  /** No attempt can be made: the record waits for its player. */
   | { type: 'wait'; now: number; reason: PendingReason }
   | { type: 'complete'; now: number; result: Result; byCreator: boolean }
   | { type: 'reject'; now: number; rejection: Rejection }
@@ -42,11 +47,6 @@ const leaseMs = minute;
 export function pauseAfterAttempts(recoveryAttempts: number): number {
   const pause = pausesMs[Math.min(recoveryAttempts, pausesMs.length - 1)] as number;
   return recoveryAttempts === 0 ? pause : pause - tickToleranceMs;
-}
-
-/** Whether only the player can end it: by a new key, or by a request with an X-token. */
-export function waitsForPlayer(reason: PendingReason | null): boolean {
-  return reason === 'store_id_expired' || reason === 'x_token_required';
 }
 
 /** Whether it is asked again once a day only. A key that the Store refused in a bad moment is tried at the usual pauses first. */
@@ -116,23 +116,31 @@ function attempt(record: Pending, { now, leaseId, by, byRequestIdentity }: Event
 
 /** An attempt that is no longer the latest changes nothing but that its caller is answered "pending", and keeps a result. */
 function endAttempt(record: Pending, event: EventOf<'endAttempt'>) {
-  const { now, sent, by } = event;
   const known = { pendingReported: true, result: event.result ?? record.result };
+  if (record.leaseId !== event.leaseId) return record.pendingReported && event.result === null ? null : known;
   // The recovery has no X-token: it can only finish what the Store has done.
   const reason = record.byRequestIdentity && known.result === null ? 'x_token_required' : event.reason;
-  if (record.leaseId !== event.leaseId) return record.pendingReported && event.result === null ? null : known;
-  const ended = { ...known, reason, leaseExpiresAt: 0 };
-  if (isWaiting(reason, sent, record.recoveryAttempts)) return { ...ended, dueAt: now + waitForPlayerMs };
-  if (event.result !== null && reason === 'in_progress') return { ...ended, dueAt: now + 1 };
-  if (sent) return ended;
-  // A new key may have set the count to 0 meanwhile.
-  const recoveryAttempts = Math.max(0, by === 'recovery' ? record.recoveryAttempts - 1 : record.recoveryAttempts);
+  const counts = event.sent ? {} : withoutAttempt(record, event.by);
+  // A key that was registered during the attempt has made the record due: it stays so.
+  const dueAt =
+    record.dueAt === event.leasedDueAt ? nextDue({ ...record, ...counts }, { ...event, reason }) : record.dueAt;
+  return { ...known, ...counts, reason, leaseExpiresAt: 0, dueAt };
+}
+
+/** What was not sent is no attempt. A new key may have set the count of the recovery to 0 meanwhile. */
+function withoutAttempt({ attempts, recoveryAttempts }: Pending, by: AttemptBy) {
   return {
-    ...ended,
-    attempts: Math.max(0, record.attempts - 1),
-    recoveryAttempts,
-    dueAt: now + pauseAfterAttempts(recoveryAttempts),
+    attempts: Math.max(0, attempts - 1),
+    recoveryAttempts: Math.max(0, by === 'recovery' ? recoveryAttempts - 1 : recoveryAttempts),
   };
+}
+
+/** When a record is due whose attempt has ended. */
+function nextDue(record: Pending, { now, reason, sent, result }: EventOf<'endAttempt'>): number | null {
+  if (isWaiting(reason, sent, record.recoveryAttempts)) return now + waitForPlayerMs;
+  // The rest goes on at the next run.
+  if (result !== null && reason === 'in_progress') return now + 1;
+  return sent ? record.dueAt : now + pauseAfterAttempts(record.recoveryAttempts);
 }
 
 function settled(record: Pending, now: number, eventPending: boolean) {
@@ -150,7 +158,11 @@ const transitions: Record<Pending['state'], Transition<unknown>> = {
     attempt,
     endAttempt,
     reportPending: ({ pendingReported }) => (pendingReported ? null : { pendingReported: true }),
-    wait: (_, { now, reason }) => ({ pendingReported: true, reason, dueAt: now + waitForPlayerMs }),
+    wait: ({ byRequestIdentity, result, leaseExpiresAt }, { now, reason }) =>
+      byRequestIdentity && result === null && now >= leaseExpiresAt
+        ? { pendingReported: true, reason, dueAt: now + waitForPlayerMs }
+        : null,
+    keepResult: (record, { result, known }) => (isDeepStrictEqual(record.result, known) ? { result } : null),
     // No event is needed only if the request that created it settles it, and no caller was answered "pending".
     complete: (record, { now, result, byCreator }) => ({
       state: 'completed',
@@ -164,8 +176,8 @@ const transitions: Record<Pending['state'], Transition<unknown>> = {
       result: null,
       ...settled(record, now, true),
     }),
-    void: ({ pendingReported, leaseId, creator }, event) =>
-      pendingReported || creator !== event.creator || leaseId !== creator
+    void: ({ pendingReported, leaseId, creator, result }, event) =>
+      pendingReported || creator !== event.creator || leaseId !== creator || result !== null
         ? null
         : { state: 'void', dueAt: null, leaseExpiresAt: 0 },
     makeDue: (record, { now }) => {

@@ -1,3 +1,5 @@
+import { waitsForPlayer } from '../contract/pendingReason.ts';
+import { Problem } from '../contract/problems.ts';
 import type { CallContext } from '../lib/callContext.ts';
 import type { Clock } from '../lib/clock.ts';
 import { inParallel } from '../lib/inParallel.ts';
@@ -10,7 +12,8 @@ import {
   fulfilmentShards,
   isDueEntryOf,
 } from '../state/fulfilments.ts';
-import { waitsForPlayer } from './machine.ts';
+import { problemOrThrow } from './reason.ts';
+import { untilTime } from './times.ts';
 import type { Resume, Resumed } from './types.ts';
 
 /** One kind of fulfilment, with its lists of what is due. */
@@ -80,21 +83,33 @@ async function recover<Request, Result>(
   };
   await processDue('event', startedAt + (until - startedAt) / 2);
   await processDue('attempt', until);
-  return { ...count, ...(await pendingNow(source, clock)) };
+  return { ...count, ...(await pendingNow(source, clock, call)) };
 }
 
-/** What is pending after the run, due or not. */
+/**
+ * What is pending after the run, due or not; `waiting`: for its player, which the age leaves out. Nothing if that cannot be read in time: it does not make the
+ * run a failed one.
+ */
 async function pendingNow(
-  { table }: Pick<RecoverySource<unknown, unknown>, 'table'>,
+  { name, table }: Pick<RecoverySource<unknown, unknown>, 'name' | 'table'>,
   clock: Clock,
-): Promise<{ remaining: number; oldestAgeMinutes: number }> {
+  call: CallContext,
+): Promise<Record<string, number>> {
   const shards = Array.from({ length: fulfilmentShards }, (_, shard) => shard);
-  const found = await inParallel(shards, shardsAtOnce, (shard) =>
+  const reading = inParallel(shards, shardsAtOnce, (shard) =>
     table.due('attempt', shard, Number.POSITIVE_INFINITY, countedLimit),
   );
+  const found = await untilTime(clock, call.deadline, reading).catch(problemOrThrow);
+  if (found instanceof Problem) {
+    call.log('warn', `${name}.notCounted`, faultFields(found));
+    return {};
+  }
   const entries = found.flat();
-  const oldest = entries.reduce((since, entry) => Math.min(since, entry.since), clock.now());
-  return { remaining: entries.length, oldestAgeMinutes: Math.floor((clock.now() - oldest) / 60_000) };
+  const waiting = entries.filter(({ waits }) => waits).length;
+  const oldest = entries
+    .filter(({ waits }) => !waits)
+    .reduce((since, entry) => Math.min(since, entry.since), clock.now());
+  return { remaining: entries.length, waiting, oldestAgeMinutes: Math.floor((clock.now() - oldest) / 60_000) };
 }
 
 /** What became of the record; undefined if the entry was not its current one. Never fails. */

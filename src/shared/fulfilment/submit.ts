@@ -33,6 +33,11 @@ interface SubmitParts<Request, Result, Identity> extends FulfilmentParts<Request
   voidRecord: VoidRecord<Request, Result>;
 }
 
+/** What the answer to a repeat that makes no attempt needs. */
+type ObserverParts<Request, Result> = Pick<FulfilmentParts<Request, Result, never>, 'table' | 'clock'> & {
+  handler: Pick<FulfilmentParts<Request, Result, never>['handler'], 'differingMember'>;
+};
+
 /** A record that this request writes, and the identity, which is read at the same time. */
 interface Creation<Request, Result, Identity> {
   record: FulfilmentRecord<Request, Result>;
@@ -110,24 +115,48 @@ async function answerRepeat<Request, Result, Identity>(
   { call, request, requestIdentity }: Submission<Request, Identity>,
   stored: StoredFulfilment<Request, Result>,
 ): Promise<Submitted<Request, Result> | null> {
-  const { handler, table, clock } = parts;
-  const member = handler.differingMember(stored.request, request);
-  if (member !== undefined) {
-    throw new Problem('tracking_id_reused', `This id was used for this user with another ${member}: take a new id.`);
-  }
+  const { table, clock } = parts;
+  assertSameRequest(parts, stored, request);
   const current = await waitForLease(parts, stored);
   if (!current || current.state === 'void') return null;
+  // While this request waited, the id may have been begun anew.
+  assertSameRequest(parts, current, request);
   if (current.state !== 'pending') return { record: current, replayed: true };
   const needsRequestIdentity = current.byRequestIdentity && current.result === null;
-  if (needsRequestIdentity && requestIdentity === undefined) return answerObserver(parts, current);
+  if (needsRequestIdentity && requestIdentity === undefined) return answerWithoutIdentity(parts, current, request);
+  // What may have been sent with the stored identity is never sent with another one.
+  const identity = current.byRequestIdentity || current.attempts === 0 ? requestIdentity : undefined;
   const leased = await applyTransition(table, current, {
     type: 'attempt',
     now: clock.now(),
     leaseId: randomUUID(),
     by: 'caller',
-    byRequestIdentity: requestIdentity !== undefined,
+    byRequestIdentity: identity !== undefined,
   });
-  return leased ? attemptAndConclude(parts, call, leased, 'repeat', requestIdentity) : answerObserver(parts, current);
+  if (!leased) return answerObserver(parts, current, request);
+  return attemptAndConclude(parts, call, leased, 'repeat', identity);
+}
+
+/** @throws Problem tracking_id_reused */
+function assertSameRequest<Request, Result>(
+  { handler }: Pick<ObserverParts<Request, Result>, 'handler'>,
+  stored: StoredFulfilment<Request, Result>,
+  request: Request,
+): void {
+  const member = handler.differingMember(stored.request, request);
+  if (member === undefined) return;
+  throw new Problem('tracking_id_reused', `This id was used for this user with another ${member}: take a new id.`);
+}
+
+/** The answer to a repeat without the identity that the record needs: it says so, unless an attempt is under way. */
+async function answerWithoutIdentity<Request, Result>(
+  parts: ObserverParts<Request, Result>,
+  current: StoredFulfilment<Request, Result>,
+  request: Request,
+): Promise<Submitted<Request, Result> | null> {
+  const event = { type: 'wait', now: parts.clock.now(), reason: 'x_token_required' } as const;
+  const waiting = await applyTransition(parts.table, current, event);
+  return waiting ? { record: waiting, replayed: false } : answerObserver(parts, current, request);
 }
 
 /**
@@ -135,12 +164,15 @@ async function answerRepeat<Request, Result, Identity>(
  * the record was voided meanwhile. @throws Problem unavailable
  */
 async function answerObserver<Request, Result>(
-  { table }: Pick<FulfilmentParts<Request, Result, never>, 'table'>,
+  parts: ObserverParts<Request, Result>,
   current: StoredFulfilment<Request, Result>,
+  request: Request,
 ): Promise<Submitted<Request, Result> | null> {
+  const { table } = parts;
   const reported =
     (await applyTransition(table, current, { type: 'reportPending' })) ?? (await table.get(current.userId, current.id));
   if (!reported || reported.state === 'void') return null;
+  assertSameRequest(parts, reported, request);
   return { record: reported, replayed: reported.state !== 'pending' };
 }
 

@@ -11,6 +11,12 @@ export type Conclusion<Result> =
   | { concluded: true; result: Result }
   | { concluded: false; result: Result; reason: PendingReason };
 
+/**
+ * Writes a result into the pending record, before anything else is done with it. Returns the one that counts: another attempt may have
+ * written its own first. Null: the record has been settled meanwhile. @throws Problem unavailable
+ */
+export type KeepResult<Result> = (result: Result) => Promise<Result | null>;
+
 /** What differs between a consume and a grant. */
 export interface FulfilmentHandler<Request, Result, Identity> {
   /** The member in which a repeat under the same id differs, if there is one. */
@@ -21,9 +27,14 @@ export interface FulfilmentHandler<Request, Result, Identity> {
   attempt(call: CallContext, record: FulfilmentRecord<Request, Result>, identity: Identity): Promise<Outcome<Result>>;
   /**
    * Does what must be done before the record says completed, such as writing what a later clawback needs. Idempotent; stops at the
-   * call's deadline. @throws Problem
+   * call's deadline. Null: the record has been settled meanwhile. @throws Problem
    */
-  conclude(call: CallContext, record: FulfilmentRecord<Request, Result>, result: Result): Promise<Conclusion<Result>>;
+  conclude(
+    call: CallContext,
+    record: FulfilmentRecord<Request, Result>,
+    result: Result,
+    keep: KeepResult<Result>,
+  ): Promise<Conclusion<Result> | null>;
   /** Puts the outcome into the outbox, once however often it is called. @throws Problem unavailable */
   publishOutcome(record: FulfilmentRecord<Request, Result>): Promise<void>;
 }

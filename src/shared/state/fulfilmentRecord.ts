@@ -60,4 +60,6 @@ export interface DueEntry {
   dueAt: number;
   /** When the record was created. */
   since: number;
+  /** For its player: a new key, or a request with an X-token. */
+  waits: boolean;
 }

@@ -1,5 +1,6 @@
 /** How consumes and grants stand in the rows of their table. */
 import * as z from 'zod';
+import { waitsForPlayer } from '../contract/pendingReason.ts';
 import type { DueEntry, DueKind, FulfilmentRecord, StoredFulfilment } from './fulfilmentRecord.ts';
 import { shardOf, userHash } from './rowKeys.ts';
 import type { Row } from './tables.ts';
@@ -37,6 +38,7 @@ const entrySchema = z.looseObject({
   kind: z.enum(['event', 'attempt']),
   dueAt: time,
   since: time,
+  waits: z.boolean(),
 });
 const unsettledSchema = z.looseObject({ userId: z.string(), id: z.string() });
 
@@ -65,7 +67,8 @@ export function unsettledRange(userId: string): string {
 }
 
 /** The row of a record's due entry, if it is due at all. */
-export function dueEntryRow({ userId, id, dueAt, eventPending, createdAt }: FulfilmentRecord<unknown, unknown>) {
+export function dueEntryRow(record: FulfilmentRecord<unknown, unknown>) {
+  const { userId, id, dueAt, eventPending, createdAt, reason } = record;
   if (dueAt === null) return undefined;
   const kind: DueKind = eventPending ? 'event' : 'attempt';
   return {
@@ -76,6 +79,7 @@ export function dueEntryRow({ userId, id, dueAt, eventPending, createdAt }: Fulf
     kind,
     dueAt: iso(dueAt),
     since: iso(createdAt),
+    waits: waitsForPlayer(reason),
   };
 }
 
@@ -86,8 +90,8 @@ export function unsettledRow({ userId, id, state }: FulfilmentRecord<unknown, un
 }
 
 export function entryFromRow(row: Row): DueEntry {
-  const { userId, id, kind, dueAt, since } = entrySchema.parse(row);
-  return { key: row.rowKey, kind, userId, id, dueAt, since };
+  const { userId, id, kind, dueAt, since, waits } = entrySchema.parse(row);
+  return { key: row.rowKey, kind, userId, id, dueAt, since, waits };
 }
 
 export function unsettledFromRow(row: Row): { userId: string; id: string } {

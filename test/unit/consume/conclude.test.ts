@@ -85,6 +85,14 @@ function partsOf({ orders = [], claimed = [], others = [], purchaseKey = true, l
   return { parts, clock, claims, reads, call };
 }
 
+/** Concludes as the engine does, which keeps what is written before. */
+const conclude = async (
+  ...[parts, call, record, result]: Parameters<typeof concludeConsume> extends [...infer Args, unknown] ? Args : never
+) => {
+  const conclusion = await concludeConsume(parts, call, record, result, async (kept) => kept);
+  return conclusion ?? expect.fail('settled by another');
+};
+
 const lost: ConsumeResult = { newQuantity: 0, orders: [] };
 const claimedOrders = (claims: LineClaim[]) => claims.map(({ orderId }) => orderId);
 
@@ -94,7 +102,7 @@ test('the first free line ends the search, and is claimed', async () => {
     orders,
     claimed: orders.slice(0, 20).map(({ orderId }) => orderId),
   });
-  const conclusion = await concludeConsume(parts, call(), recordOf('mine'), lost);
+  const conclusion = await conclude(parts, call(), recordOf('mine'), lost);
   expect(conclusion).toMatchObject({
     concluded: true,
     result: { orders: [{ orderId: 'order-20', matchedBy: 'orders' }] },
@@ -112,7 +120,7 @@ test('a search that outlasts its time goes on where it stopped', async () => {
   let rounds = 0;
   for (;;) {
     rounds += 1;
-    const conclusion = await concludeConsume(parts, call(1000), recordOf('mine'), result);
+    const conclusion = await conclude(parts, call(1000), recordOf('mine'), result);
     result = conclusion.result;
     if (conclusion.concluded) break;
     expect(conclusion.reason).toBe('in_progress');
@@ -130,7 +138,7 @@ test('a search that outlasts its time goes on where it stopped', async () => {
 test('a line that was refunded after the consume is the best proof; the own claim of an earlier attempt counts more', async () => {
   const orders = [orderOf(1), orderOf(2), orderOf(3, 'Revoked', 'gems')];
   const revoked = partsOf({ orders });
-  const found = await concludeConsume(revoked.parts, revoked.call(), recordOf('mine'), lost);
+  const found = await conclude(revoked.parts, revoked.call(), recordOf('mine'), lost);
   expect(found.result.orders).toMatchObject([{ orderId: 'order-3' }]);
   const again = partsOf({ orders });
   await again.parts.lines.claim({
@@ -142,13 +150,13 @@ test('a line that was refunded after the consume is the best proof; the own clai
     lineItemId: 'line',
     quantity: 1,
   });
-  const own = await concludeConsume(again.parts, again.call(), recordOf('mine'), lost);
+  const own = await conclude(again.parts, again.call(), recordOf('mine'), lost);
   expect(own.result.orders).toMatchObject([{ orderId: 'order-1' }]);
 });
 
 test('without a purchase key it is not decided', async () => {
   const { parts, claims, call } = partsOf({ orders: [orderOf(1)], purchaseKey: false });
-  await expect(concludeConsume(parts, call(), recordOf('mine'), lost)).rejects.toMatchObject({ code: 'unknown_user' });
+  await expect(conclude(parts, call(), recordOf('mine'), lost)).rejects.toMatchObject({ code: 'unknown_user' });
   expect(claims).toEqual([]);
 });
 
@@ -162,7 +170,7 @@ test.each([
   const world = partsOf({ orders: [orderOf(1)] });
   const other = recordOf('other', { account, productId }, world.clock.now() - ageMs);
   const { parts, call } = partsOf({ orders: [orderOf(1)], others: [other] });
-  const concluding = concludeConsume(parts, call(), recordOf('mine'), lost);
+  const concluding = conclude(parts, call(), recordOf('mine'), lost);
   if (waits) await expect(concluding).rejects.toMatchObject({ code: 'store_unavailable' });
   else expect(await concluding).toMatchObject({ concluded: true });
 });
@@ -170,7 +178,7 @@ test.each([
 test('a consume whose attempt has ended does not hold others up', async () => {
   const ended = { ...recordOf('other', {}, testClock().now()), leaseExpiresAt: 0 };
   const { parts, call } = partsOf({ orders: [orderOf(1)], others: [ended] });
-  expect(await concludeConsume(parts, call(), recordOf('mine'), lost)).toMatchObject({ concluded: true });
+  expect(await conclude(parts, call(), recordOf('mine'), lost)).toMatchObject({ concluded: true });
 });
 
 test('thousands of lines are claimed in several attempts, each line once', async () => {
@@ -182,7 +190,7 @@ test('thousands of lines are claimed in several attempts, each line once', async
   let result: ConsumeResult = { newQuantity: 0, orders };
   const reached: (number | undefined)[] = [];
   for (let rounds = 0; rounds < 10; rounds += 1) {
-    const conclusion = await concludeConsume(parts, call(1500), record, result);
+    const conclusion = await conclude(parts, call(1500), record, result);
     result = conclusion.result;
     reached.push(result.progress?.claimedLines);
     if (conclusion.concluded) break;
@@ -191,4 +199,48 @@ test('thousands of lines are claimed in several attempts, each line once', async
   expect(reached).toEqual([1504, 3008, 4512, undefined]);
   expect(claims).toHaveLength(5000);
   expect(new Set(claimedOrders(claims)).size).toBe(5000);
+});
+
+test('the order ids of a developer-managed consume are written before a line is claimed, and those that were written first count', async () => {
+  const { parts, claims, call } = partsOf({ orders: [orderOf(0), orderOf(1)] });
+  const fromStore = { newQuantity: 0, orders: [{ orderId: 'order-1', lineItemId: 'line', quantity: 1 }] };
+  const fromMatch = { newQuantity: 0, orders: [{ orderId: 'order-0', lineItemId: 'line', quantity: 1 }] };
+  const kept: ConsumeResult[] = [];
+  const first = await concludeConsume(parts, call(), recordOf('mine'), fromStore, async (result) => {
+    expect(claims).toEqual([]);
+    kept.push(result);
+    return fromMatch;
+  });
+  expect(kept).toEqual([fromStore]);
+  expect(first).toEqual({ concluded: true, result: fromMatch });
+  expect(claimedOrders(claims)).toEqual(['order-0']);
+  // What another attempt knows without ids does not take the place of ids.
+  let rounds = 0;
+  const second = await concludeConsume(parts, call(), recordOf('other'), fromStore, async (result) => {
+    rounds += 1;
+    return rounds === 1 ? lost : result;
+  });
+  expect([rounds, second?.result]).toEqual([2, fromStore]);
+  const settled = await concludeConsume(parts, call(), recordOf('settled'), fromStore, async () => null);
+  expect([settled, claims.length]).toEqual([null, 2]);
+});
+
+test('ids of a consume with an X-token are not looked for in the orders of the stored key', async () => {
+  const { parts, claims, call } = partsOf({ orders: [orderOf(1)], purchaseKey: false });
+  const byToken = { ...recordOf('mine'), byRequestIdentity: true };
+  expect(await conclude(parts, call(), byToken, lost)).toMatchObject({ concluded: true, result: { orders: [] } });
+  expect(claims).toEqual([]);
+});
+
+test('what was bought after the Store had done it is not what was consumed', async () => {
+  const { parts, call } = partsOf({ orders: [orderOf(1), orderOf(100_000, 'Revoked')] });
+  const done = { ...lost, progress: { doneBy: 5000 } };
+  expect((await conclude(parts, call(), recordOf('mine'), done)).result.orders).toMatchObject([{ orderId: 'order-1' }]);
+});
+
+test('a pending consume that knows its orders but has not claimed them holds others up', async () => {
+  const known = { ...recordOf('other'), leaseExpiresAt: 0 };
+  const orders = [{ orderId: 'order-1', lineItemId: 'line', quantity: 1 }];
+  const { parts, call } = partsOf({ orders: [orderOf(1)], others: [{ ...known, result: { newQuantity: 0, orders } }] });
+  await expect(conclude(parts, call(), recordOf('mine'), lost)).rejects.toMatchObject({ code: 'store_unavailable' });
 });

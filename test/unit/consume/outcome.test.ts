@@ -40,3 +40,12 @@ test('the order lines of a consume; none if the Store lists none', () => {
   });
   expect(consumeResult({ newQuantity: 0, orderTransactions: null })).toEqual({ newQuantity: 0, orders: [] });
 });
+
+test('an order line that the Store lists in parts is one line', () => {
+  const part = (orderId: string, quantityConsumed: number) => ({ orderId, orderLineItemId: 'l', quantityConsumed });
+  const orderTransactions = [part('a', 1), part('B', 1), part('A', 2)];
+  expect(consumeResult({ newQuantity: 0, orderTransactions }).orders).toEqual([
+    { orderId: 'a', lineItemId: 'l', quantity: 3 },
+    { orderId: 'B', lineItemId: 'l', quantity: 1 },
+  ]);
+});

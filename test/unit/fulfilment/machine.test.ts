@@ -40,6 +40,7 @@ const endAt = (now: number, over: object = {}): TestEvent => ({
   reason: 'store_unavailable',
   sent: true,
   result: null,
+  leasedDueAt: minute,
   ...over,
 });
 const completeAt = (now: number, byCreator = true): TestEvent => ({ type: 'complete', now, result: 'r', byCreator });
@@ -64,7 +65,9 @@ const anyEvent: fc.Arbitrary<TestEvent> = fc.oneof(
     reason: someReason,
     sent: fc.boolean(),
     result: fc.option(fc.string()),
+    leasedDueAt: fc.constantFrom(minute, null),
   }),
+  fc.record({ type: fc.constant('keepResult' as const), result: fc.string(), known: fc.option(fc.string()) }),
   fc.constant({ type: 'reportPending' as const }),
   fc.record({ type: fc.constant('wait' as const), now: someTime, reason: someReason }),
   fc.record({ type: fc.constant('complete' as const), now: someTime, result: fc.string(), byCreator: fc.boolean() }),
@@ -146,7 +149,10 @@ test('answering "pending" because another has the lease does not end that lease'
 
 test('what was not sent is no attempt: the pauses do not grow', () => {
   const tried = apply(newRecord(), endAt(1), attemptAt(minute));
-  const notSent = apply(tried, endAt(minute + 1, { leaseId: 'l', by: 'recovery', sent: false }));
+  const notSent = apply(
+    tried,
+    endAt(minute + 1, { leaseId: 'l', by: 'recovery', sent: false, leasedDueAt: tried.dueAt }),
+  );
   expect(notSent).toMatchObject({ attempts: 1, recoveryAttempts: 0, dueAt: 2 * minute + 1, leaseExpiresAt: 0 });
   expect(apply(newRecord(), endAt(1, { sent: false }))).toMatchObject({ attempts: 0, recoveryAttempts: 0 });
 });
@@ -162,10 +168,38 @@ test('a key that the Store refuses is tried at the usual pauses first, then once
   const pauses: number[] = [(record.dueAt ?? 0) - 5];
   for (let attempts = 0; attempts < 6; attempts += 1) {
     const now = record.dueAt ?? 0;
-    record = apply(record, attemptAt(now), endAt(now, { leaseId: 'l', by: 'recovery', reason: 'store_id_expired' }));
+    const leased = apply(record, attemptAt(now));
+    const { dueAt: leasedDueAt } = leased;
+    record = apply(leased, endAt(now, { leaseId: 'l', by: 'recovery', reason: 'store_id_expired', leasedDueAt }));
     pauses.push((record.dueAt ?? 0) - now);
   }
   expect(pauses.map((pause) => Math.ceil(pause / minute))).toEqual([1, 5, 15, 60, 1440, 1440, 1440]);
+});
+
+test('a key that is registered during an attempt makes the record due, whatever the attempt ends with', () => {
+  const leased = apply(newRecord(), attemptAt(minute));
+  const { dueAt: leasedDueAt } = leased;
+  for (const over of [{ reason: 'store_id_expired', sent: false }, { sent: false }, {}]) {
+    const end = endAt(minute + 9, { leaseId: 'l', by: 'recovery', leasedDueAt, ...over });
+    expect(apply(leased, { type: 'makeDue', now: minute + 5 }, end)).toMatchObject({ dueAt: minute + 5 });
+  }
+});
+
+test('what an attempt knows is kept only in place of what it started from, and a record with a result is not voided', () => {
+  const kept = apply(newRecord(), { type: 'keepResult', result: 'mine', known: null });
+  expect(kept).toMatchObject({ result: 'mine', state: 'pending', leaseId: 'creator', dueAt: minute });
+  expect(transition(kept, { type: 'keepResult', result: 'other', known: null })).toBeNull();
+  expect(apply(kept, { type: 'keepResult', result: 'more', known: 'mine' }).result).toBe('more');
+  expect(transition(kept, { type: 'void', creator: 'creator' })).toBeNull();
+});
+
+test('a record waits for an X-token only if it needs one and nobody is at work on it', () => {
+  const wait = (now: number): TestEvent => ({ type: 'wait', now, reason: 'x_token_required' });
+  expect(apply(newRecord(true), wait(minute))).toMatchObject({ reason: 'x_token_required', dueAt: minute + day });
+  expect(transition(newRecord(true), wait(minute - 1))).toBeNull();
+  expect(transition(newRecord(false), wait(minute))).toBeNull();
+  const done = apply(newRecord(true), { type: 'keepResult', result: 'r', known: null });
+  expect(transition(done, wait(minute))).toBeNull();
 });
 
 test('what was asked with an X-token waits for the next one, and no key makes it due; unless the Store has done it', () => {
