@@ -62,7 +62,7 @@ test('operate.md has no event that is not logged', () => {
 test('operate.md says who acts for each reason, and what each count of the recovery means', () => {
   const names = rows.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(pendingReason.options));
-  for (const count of ['settled', 'pending', 'skipped', 'timeOver', 'remaining', 'oldestAgeMinutes']) {
+  for (const count of ['settled', 'pending', 'skipped', 'timeOver', 'remaining', 'waiting', 'oldestAgeMinutes']) {
     expect(names).toContain(count);
     expect(read('src/shared/fulfilment/recovery.ts')).toContain(count);
   }
