@@ -51,10 +51,13 @@ function lostAnswerSteps(tour: Tour, trackingId: string): Step[] {
       run: async () => {
         stack.store.control.addFault({ operation: 'consume', dropResponse: true, times: 2 });
         const { status, body } = await spend(tour, trackingId, 30);
-        return { status, state: body.state, atStore: coinsAtStore(tour) };
+        const waiting = await tour.ask('GET', '/api/pending');
+        const listed = waiting.body.items.map(({ id }: { id: string }) => id).join();
+        return { status, state: body.state, reason: body.reason, listed, atStore: coinsAtStore(tour) };
       },
-      expected: { status: 202, state: 'pending', atStore: 40 },
-      words: ({ status, state, atStore }) => `${status} ${state}; the Store has ${atStore}`,
+      expected: { status: 202, state: 'pending', reason: 'store_unavailable', listed: trackingId, atStore: 40 },
+      words: ({ status, state, reason, atStore }) =>
+        `${status} ${state} (${reason}), and listed as pending; the Store has ${atStore}`,
     }),
     step({
       title: 'Asked again (the recovery timer would do so after a minute), the Store says what it did.',
