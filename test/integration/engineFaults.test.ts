@@ -484,3 +484,78 @@ test('a recovery that cannot count what remains has run all the same', async () 
     'consume.timeOver': false,
   });
 });
+
+test('what an attempt has kept is not lost to one that overlaps with it: both end with it', async () => {
+  const tableName = newTableName();
+  let lateAnswers: () => void = () => undefined;
+  let earlyGoesOn: () => void = () => undefined;
+  const lateWaits = new Promise<void>((resolve) => {
+    lateAnswers = resolve;
+  });
+  const earlyWaits = new Promise<void>((resolve) => {
+    earlyGoesOn = resolve;
+  });
+  const seen: string[] = [];
+  const late = engineOf({
+    tableName,
+    handler: {
+      attempt: async () => {
+        await lateWaits;
+        return { outcome: 'completed', result: 'with ids' };
+      },
+      conclude: async (_call, _record, result, keep) => {
+        await keep(result);
+        earlyGoesOn();
+        // Its process is killed before it claims a line.
+        return new Promise(() => undefined);
+      },
+    },
+  });
+  const early = engineOf({
+    tableName,
+    aheadMs: 90_000,
+    handler: {
+      attempt: async () => ({ outcome: 'completed', result: 'without' }),
+      conclude: async (_call, record, result) => {
+        if (seen.length === 0) {
+          lateAnswers();
+          await earlyWaits;
+        }
+        seen.push(record.result ?? result);
+        return { concluded: true, result: record.result ?? result };
+      },
+    },
+  });
+  void late.submit('overlapping');
+  await expect.poll(async () => (await late.table.get('u', 'overlapping'))?.state).toBe('pending');
+  const { record } = await early.submit('overlapping');
+  expect([record.state, record.result, seen]).toEqual(['completed', 'with ids', ['without', 'with ids']]);
+});
+
+test('the recovery does not ask with the stored key what an X-token has asked since it read the record', async () => {
+  const tableName = newTableName();
+  const identities: string[] = [];
+  const lost = {
+    attempt: async (_call: unknown, _record: unknown, identity: string) => {
+      identities.push(identity);
+      throw noAnswer;
+    },
+  };
+  const notSent = engineOf({ tableName, handler: { attempt: () => Promise.reject(new NothingSentError(noAnswer)) } });
+  await notSent.submit('raced identity');
+  const byToken = engineOf({ tableName, handler: lost });
+  const recovery = engineOf({
+    tableName,
+    aheadMs: 61_000,
+    handler: lost,
+    table: (table) => ({
+      ...table,
+      async write(after, before) {
+        if (identities.length === 0) await byToken.submit('raced identity', 'r', byToken.call(), 'X-token');
+        return table.write(after, before);
+      },
+    }),
+  });
+  await recovery.recover();
+  expect(identities).toEqual(['X-token']);
+});

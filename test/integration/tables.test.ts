@@ -63,7 +63,13 @@ test('a record is created once, and changed only from where it was read', async 
   const stored = await written('a');
   expect(stored.etag).toMatch(/\S/);
   expect(await table.write(newRecord('a'))).toBe('conflict');
-  const completed = transition(stored, { type: 'complete', now: now + 1, byCreator: true, result: { text: 'done' } });
+  const completed = transition(stored, {
+    type: 'complete',
+    now: now + 1,
+    known: null,
+    byCreator: true,
+    result: { text: 'done' },
+  });
   if (!completed) expect.fail('no transition');
   expect(await table.write(completed, stored)).toMatchObject({ state: 'completed' });
   expect(await table.write(completed, stored)).toBe('conflict');
@@ -81,7 +87,7 @@ test('the list has what is due, the longest due first, and nothing that is settl
     by: 'recovery',
     byRequestIdentity: false,
   });
-  const done = transition(settled, { type: 'complete', now, byCreator: true, result: { text: '' } });
+  const done = transition(settled, { type: 'complete', now, known: null, byCreator: true, result: { text: '' } });
   if (!later || !done) expect.fail('no transition');
   await table.write(later, first);
   await table.write(done, settled);
@@ -130,7 +136,7 @@ test('the pending records of a user are found without reading those of others', 
 test.each([450_000, 480_001, 3_000_000])('a result of %i characters comes back whole', async (length) => {
   const stored = await written(`long ${length}`);
   const result = { text: 'x'.repeat(length) };
-  const done = transition(stored, { type: 'complete', now, byCreator: true, result });
+  const done = transition(stored, { type: 'complete', now, known: null, byCreator: true, result });
   if (!done) expect.fail('no transition');
   await fulfilments().write(done, stored);
   const found = await fulfilments().get('u', `long ${length}`);

@@ -3,7 +3,7 @@ import type { CallContext } from '../lib/callContext.ts';
 import type { Clock } from '../lib/clock.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import type { OrderLinesTable } from '../state/orderLines.ts';
-import { type MatchParts, matchByOrders } from './match.ts';
+import { isClaimedBefore, type MatchParts, matchByOrders } from './match.ts';
 import type { ConsumeRecord, ConsumeResult } from './record.ts';
 
 const linesAtOnce = 32;
@@ -19,22 +19,51 @@ export async function concludeConsume(
   parts: MatchParts,
   call: CallContext,
   record: ConsumeRecord,
-  result: ConsumeResult,
+  attempted: ConsumeResult,
   keep: KeepResult<ConsumeResult>,
 ): Promise<Conclusion<ConsumeResult> | null> {
+  const result = startingFrom(record.result, attempted);
   const { newQuantity, progress = {} } = result;
   const match = isLost(record, result) ? await matchByOrders(call, parts, record, progress) : result;
   if (!match.orders) {
     const rest = { newQuantity, orders: [], progress: { ...progress, ...match.progress } };
     return { concluded: false, reason: 'in_progress', result: rest };
   }
-  const found = match.orders === result.orders ? result : { newQuantity, orders: match.orders };
+  const found: ConsumeResult =
+    match === result ? result : { newQuantity, orders: match.orders, progress: { ...progress, ...match.progress } };
   const kept = needsKeeping(record, found) ? await keepOrders(keep, found) : found;
   if (kept === null) return null;
   const { orders } = kept;
   const claimedLines = await claimLines(parts, call, record, orders, kept.progress?.claimedLines ?? 0);
-  if (claimedLines === orders.length) return { concluded: true, result: { newQuantity, orders } };
-  return { concluded: false, reason: 'in_progress', result: { newQuantity, orders, progress: { claimedLines } } };
+  if (claimedLines < orders.length) {
+    const reached = { ...kept.progress, claimedLines };
+    return { concluded: false, reason: 'in_progress', result: { newQuantity, orders, progress: reached } };
+  }
+  if (await giveBackIfTaken(parts, record, kept)) {
+    const { doneBy } = kept.progress ?? {};
+    const anew = { newQuantity, orders: [], progress: doneBy === undefined ? {} : { doneBy } };
+    return { concluded: false, reason: 'in_progress', result: anew };
+  }
+  return { concluded: true, result: { newQuantity, orders } };
+}
+
+/** Whether another consume has the matched line: then this claim is taken back, and the search begins anew. @throws Problem unavailable */
+async function giveBackIfTaken(
+  { lines }: { lines: OrderLinesTable },
+  record: ConsumeRecord,
+  { orders: [line], progress }: ConsumeResult,
+): Promise<boolean> {
+  if (!line?.matchedBy || progress?.lineQuantity === undefined) return false;
+  const { account, productId } = record.request;
+  const claims = await lines.claims(line.orderId, line.lineItemId, productId);
+  if (!isClaimedBefore(claims, record, progress.lineQuantity)) return false;
+  await lines.unclaim({ userId: record.userId, trackingId: record.id, account, productId, ...line });
+  return true;
+}
+
+/** What the record knows counts, unless this attempt alone knows order ids. */
+function startingFrom(kept: ConsumeResult | null, attempted: ConsumeResult): ConsumeResult {
+  return kept && (kept.orders.length > 0 || attempted.orders.length === 0) ? kept : attempted;
 }
 
 /**

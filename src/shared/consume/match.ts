@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { isSameId } from '../lib/ids.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import type { FulfilmentsTable } from '../state/fulfilments.ts';
-import type { LineClaim, OrderLinesTable } from '../state/orderLines.ts';
+import type { LineClaim, OrderLinesTable, StoredClaim } from '../state/orderLines.ts';
 import { isoOf } from '../store/dates.ts';
 import { storeUnavailable } from '../store/errors.ts';
 import type { PurchaseApi, StoreOrder } from '../store/purchase.ts';
@@ -64,8 +64,8 @@ export async function matchByOrders(
   const search = await readClaims(parts, call, record, candidates, progress.searchedTo);
   const found = lineToClaim(search.claimed, record);
   if (found && (search.complete || isOwnLine(found, record))) {
-    const { orderId, lineItemId } = found.line;
-    return { orders: [{ orderId, lineItemId, quantity: 1, matchedBy: 'orders' }] };
+    const { orderId, lineItemId, quantity: lineQuantity } = found.line;
+    return { orders: [{ orderId, lineItemId, quantity: 1, matchedBy: 'orders' }], progress: { lineQuantity } };
   }
   if (!search.complete) return { progress: search.searchedTo === undefined ? {} : { searchedTo: search.searchedTo } };
   call.log('warn', 'consume.noOrderLine', {
@@ -123,6 +123,22 @@ async function readClaims(
     searchedTo = keyOf(batch.at(-1) as CandidateLine);
   }
   return { claimed, searchedTo, complete: true };
+}
+
+/**
+ * Whether earlier claims take the whole line: another player of the same Store account has matched it at the same time. Whoever claimed
+ * first keeps it. Pure.
+ */
+export function isClaimedBefore(
+  claims: StoredClaim[],
+  record: Pick<ConsumeRecord, 'userId' | 'id'>,
+  lineQuantity: number,
+): boolean {
+  const order = ({ claimedAt, trackingId, userId }: StoredClaim) => `${claimedAt} ${trackingId} ${userId}`;
+  const own = claims.find(({ userId, trackingId }) => userId === record.userId && trackingId === record.id);
+  if (!own) return false;
+  const earlier = claims.filter((claim) => order(claim) < order(own));
+  return earlier.reduce((sum, { quantity }) => sum + quantity, 0) >= lineQuantity;
 }
 
 /** Whether another consume of the same product may have been answered with a line that it has not claimed yet. */

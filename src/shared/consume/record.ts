@@ -31,6 +31,8 @@ export interface ConsumeResult {
 export interface ConsumeProgress {
   /** Lines of `orders` that are claimed, from the first. */
   claimedLines?: number;
+  /** Units of the line that was matched: its claim is compared with those of others, who may have matched it at the same time. */
+  lineQuantity?: number;
   /** The Store had done it at this time (epoch ms): what was bought later is not what was consumed. */
   doneBy?: number;
   /** The search for a free line goes on after the line of this key: other consumes claim the lines before it. */

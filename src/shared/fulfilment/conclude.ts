@@ -14,6 +14,8 @@ import { pendingReasonOf, problemOrThrow } from './reason.ts';
 import { beforeAnswer, conclusionContext } from './times.ts';
 import type { Actor, Conclusion, FulfilmentParts, Outcome, Submitted } from './types.ts';
 
+/** How often an attempt starts anew from a result that another attempt has kept. */
+const roundsWithOthers = 3;
 /** Pauses before something is written again while the caller waits: most faults of the tables are over by then. */
 const pausesMs = [500, 1500];
 
@@ -27,7 +29,7 @@ interface Attempted<Request, Result> {
   /** The record as this attempt has written it last. */
   stored: StoredFulfilment<Request, Result>;
   leaseId: string;
-  leasedDueAt: number | null;
+  wakes: number;
   actor: Actor;
 }
 
@@ -39,7 +41,7 @@ export async function concludeAttempt<Request, Result>(
   actor: Actor,
   outcome: Outcome<Result> | Problem,
 ): Promise<Submitted<Request, Result>> {
-  const attempted = { call, stored, leaseId: stored.leaseId, leasedDueAt: stored.dueAt, actor };
+  const attempted = { call, stored, leaseId: stored.leaseId, wakes: stored.wakes, actor };
   if (outcome instanceof Problem) return endWithProblem(parts, attempted, outcome, null);
   if (outcome.outcome === 'rejected') return reject(parts, attempted, outcome.rejection);
   return complete(parts, attempted, outcome.result);
@@ -49,6 +51,7 @@ async function complete<Request, Result>(
   parts: Parts<Request, Result>,
   attempted: Attempted<Request, Result>,
   result: Result,
+  rounds = roundsWithOthers,
 ): Promise<Submitted<Request, Result>> {
   const { call, actor } = attempted;
   const conclusion = await conclude(parts, attempted, result).catch(problemOrThrow);
@@ -60,8 +63,13 @@ async function complete<Request, Result>(
     const { reason } = conclusion;
     return endAttempt(parts, attempted, { ...endOf(parts, attempted, true), reason, result: conclusion.result });
   }
-  const now = parts.clock.now();
-  const event = { type: 'complete', now, result: conclusion.result, byCreator: actor === 'creator' } as const;
+  const event = {
+    type: 'complete',
+    now: parts.clock.now(),
+    result: conclusion.result,
+    known: attempted.stored.result,
+    byCreator: actor === 'creator',
+  } as const;
   const written = await write(parts, attempted, event).catch(problemOrThrow);
   if (written instanceof Problem) {
     logNotWritten(attempted, event.type, written);
@@ -69,9 +77,26 @@ async function complete<Request, Result>(
     // The Store has done it and its order lines are stored. The recovery writes the record.
     return { record: (actor !== 'recovery' && completed) || attempted.stored, replayed: false };
   }
-  if (!written) return settledByAnother(parts, attempted);
+  if (!written) return concludeKept(parts, attempted, result, rounds);
   if (written.eventPending) await publishEvent(parts, call, written);
   return { record: written, replayed: false };
+}
+
+/** Another attempt has settled the record, or has kept a result of its own: that one counts. */
+async function concludeKept<Request, Result>(
+  parts: Parts<Request, Result>,
+  attempted: Attempted<Request, Result>,
+  result: Result | null,
+  rounds: number,
+): Promise<Submitted<Request, Result>> {
+  const { call, stored } = attempted;
+  const found = await beforeAnswer(parts.clock, call, parts.table.get(stored.userId, stored.id)).catch(problemOrThrow);
+  if (found instanceof Problem || !found) return { record: stored, replayed: false };
+  const kept = found.result ?? result;
+  if (found.state !== 'pending' || kept === null || rounds === 0) {
+    return { record: found, replayed: found.state !== 'pending' };
+  }
+  return complete(parts, { ...attempted, stored: found }, kept, rounds - 1);
 }
 
 /** @throws Problem */
@@ -84,7 +109,8 @@ async function conclude<Request, Result>(
   const context = conclusionContext(call);
   const keep = async (found: Result): Promise<Result | null> => {
     const { stored } = attempted;
-    const kept = await applyTransition(table, stored, { type: 'keepResult', result: found, known: stored.result });
+    const event = { type: 'keepResult', now: clock.now(), result: found, known: stored.result } as const;
+    const kept = await applyTransition(table, stored, event);
     const current = kept ?? (await table.get(stored.userId, stored.id));
     if (current?.state !== 'pending') return null;
     attempted.stored = current;
@@ -94,8 +120,7 @@ async function conclude<Request, Result>(
     const { byRequestIdentity, result: known } = attempted.stored;
     // Nobody but the next X-token could ask the Store again.
     if (byRequestIdentity && known === null && (await keep(result)) === null) return null;
-    const { stored } = attempted;
-    return handler.conclude(context, stored, stored.result ?? result, keep);
+    return handler.conclude(context, attempted.stored, result, keep);
   };
   return retrying({ clock, call }, () => beforeAnswer(clock, call, work()));
 }
@@ -106,13 +131,13 @@ async function reject<Request, Result>(
   rejection: Rejection,
 ): Promise<Submitted<Request, Result>> {
   const { call, stored, actor } = attempted;
-  const event = { type: 'reject', now: parts.clock.now(), rejection } as const;
+  const event = { type: 'reject', now: parts.clock.now(), rejection, known: stored.result } as const;
   const written = await write(parts, attempted, event).catch(problemOrThrow);
   if (written instanceof Problem) {
     logNotWritten(attempted, event.type, written);
     return { record: { ...stored, reason: 'unavailable' }, replayed: false };
   }
-  if (!written) return settledByAnother(parts, attempted);
+  if (!written) return concludeKept(parts, attempted, null, roundsWithOthers);
   // The creator's caller hears of it in this answer. If that cannot be written, an event comes as well.
   if (actor === 'creator' && !written.pendingReported) await strikeOffEvent(parts, attempted, written);
   else await publishEvent(parts, call, written);
@@ -136,11 +161,11 @@ type End<Result> = Extract<RecordEvent<Result>, { type: 'endAttempt' }>;
 
 function endOf<Request, Result>(
   { clock }: Parts<Request, Result>,
-  { leaseId, leasedDueAt, actor }: Attempted<Request, Result>,
+  { stored, leaseId, wakes, actor }: Attempted<Request, Result>,
   sent: boolean,
 ): Omit<End<Result>, 'reason' | 'result'> {
   const by = actor === 'recovery' ? 'recovery' : 'caller';
-  return { type: 'endAttempt', now: clock.now(), leaseId, leasedDueAt, by, sent };
+  return { type: 'endAttempt', now: clock.now(), leaseId, wakes, known: stored.result, by, sent };
 }
 
 function endWithProblem<Request, Result>(

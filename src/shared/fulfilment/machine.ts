@@ -5,7 +5,7 @@ import type { FulfilmentRecord, Rejection } from '../state/fulfilments.ts';
 /** Who makes an attempt: a request that has a caller, or the recovery timer. */
 export type AttemptBy = 'caller' | 'recovery';
 
-/** What happens to a record. Times are epoch ms. */
+/** What happens to a record. Times are epoch ms. `known`: the result in the record that the attempt has seen last; another one stays. */
 export type RecordEvent<Result> =
   | { type: 'attempt'; now: number; leaseId: string; by: AttemptBy; byRequestIdentity: boolean }
   /** An attempt ends without a settled record. `sent`: the Store was asked. A result: the Store has done it, the rest is not finished. */
@@ -17,17 +17,18 @@ export type RecordEvent<Result> =
       reason: PendingReason;
       sent: boolean;
       result: Result | null;
-      /** When the record was due as the attempt began. */
-      leasedDueAt: number | null;
+      known: Result | null;
+      /** `wakes` of the record as the attempt began. */
+      wakes: number;
     }
-  /** The Store has done it: what an attempt knows is written before it goes on. `known`: what it started from. */
-  | { type: 'keepResult'; result: Result; known: Result | null }
+  /** The Store has done it: what an attempt knows is written before it goes on. */
+  | { type: 'keepResult'; now: number; result: Result; known: Result | null }
   /** A caller who makes no attempt is answered "pending". */
   | { type: 'reportPending' }
   /** No attempt can be made: the record waits for its player. */
   | { type: 'wait'; now: number; reason: PendingReason }
-  | { type: 'complete'; now: number; result: Result; byCreator: boolean }
-  | { type: 'reject'; now: number; rejection: Rejection }
+  | { type: 'complete'; now: number; result: Result; known: Result | null; byCreator: boolean }
+  | { type: 'reject'; now: number; rejection: Rejection; known: Result | null }
   /** Nothing was sent by the request that created it. */
   | { type: 'void'; creator: string }
   | { type: 'eventPublished' }
@@ -79,6 +80,7 @@ export function createRecord<Request, Result>(
     leaseId: by.creator,
     leaseExpiresAt: now + leaseMs,
     dueAt: now + pauseAfterAttempts(0),
+    wakes: 0,
     eventPending: false,
     settledAt: null,
     result: null,
@@ -96,9 +98,15 @@ type Transition<Result> = {
 type Pending = FulfilmentRecord<unknown, unknown>;
 type EventOf<Type> = Extract<RecordEvent<unknown>, { type: Type }>;
 
+/** Whether it may have been sent with an identity of the other kind, which can be that of another Store account. */
+function isOtherIdentity({ result, byRequestIdentity, attempts }: Pending, asked: boolean): boolean {
+  if (result !== null || byRequestIdentity === asked) return false;
+  return byRequestIdentity || attempts > 0;
+}
+
 /** Whoever makes a further attempt settles the record with an event: its caller may be answered "pending" without another write. */
 function attempt(record: Pending, { now, leaseId, by, byRequestIdentity }: EventOf<'attempt'>) {
-  if (now < record.leaseExpiresAt) return null;
+  if (now < record.leaseExpiresAt || isOtherIdentity(record, byRequestIdentity)) return null;
   const recoveryAttempts = by === 'recovery' ? record.recoveryAttempts + 1 : record.recoveryAttempts;
   const nextDue = now + pauseAfterAttempts(recoveryAttempts);
   return {
@@ -110,20 +118,20 @@ function attempt(record: Pending, { now, leaseId, by, byRequestIdentity }: Event
     byRequestIdentity: record.byRequestIdentity || byRequestIdentity,
     pendingReported: true,
     reason: null,
-    dueAt: by === 'recovery' ? nextDue : Math.max(record.dueAt ?? 0, nextDue),
+    dueAt: by === 'recovery' || waitsForPlayer(record.reason) ? nextDue : Math.max(record.dueAt ?? 0, nextDue),
   };
 }
 
 /** An attempt that is no longer the latest changes nothing but that its caller is answered "pending", and keeps a result. */
 function endAttempt(record: Pending, event: EventOf<'endAttempt'>) {
-  const known = { pendingReported: true, result: event.result ?? record.result };
-  if (record.leaseId !== event.leaseId) return record.pendingReported && event.result === null ? null : known;
+  const isKept = event.result === null || !isDeepStrictEqual(record.result, event.known);
+  const known = { pendingReported: true, result: isKept ? record.result : event.result };
+  if (record.leaseId !== event.leaseId) return record.pendingReported && isKept ? null : known;
   // The recovery has no X-token: it can only finish what the Store has done.
   const reason = record.byRequestIdentity && known.result === null ? 'x_token_required' : event.reason;
   const counts = event.sent ? {} : withoutAttempt(record, event.by);
   // A key that was registered during the attempt has made the record due: it stays so.
-  const dueAt =
-    record.dueAt === event.leasedDueAt ? nextDue({ ...record, ...counts }, { ...event, reason }) : record.dueAt;
+  const dueAt = record.wakes === event.wakes ? nextDue({ ...record, ...counts }, { ...event, reason }) : record.dueAt;
   return { ...known, ...counts, reason, leaseExpiresAt: 0, dueAt };
 }
 
@@ -136,11 +144,12 @@ function withoutAttempt({ attempts, recoveryAttempts }: Pending, by: AttemptBy) 
 }
 
 /** When a record is due whose attempt has ended. */
-function nextDue(record: Pending, { now, reason, sent, result }: EventOf<'endAttempt'>): number | null {
+function nextDue(record: Pending, { now, reason, sent, result }: EventOf<'endAttempt'>): number {
   if (isWaiting(reason, sent, record.recoveryAttempts)) return now + waitForPlayerMs;
   // The rest goes on at the next run.
   if (result !== null && reason === 'in_progress') return now + 1;
-  return sent ? record.dueAt : now + pauseAfterAttempts(record.recoveryAttempts);
+  const pauseEndsAt = now + pauseAfterAttempts(record.recoveryAttempts);
+  return sent ? Math.min(record.dueAt ?? pauseEndsAt, pauseEndsAt) : pauseEndsAt;
 }
 
 function settled(record: Pending, now: number, eventPending: boolean) {
@@ -162,20 +171,21 @@ const transitions: Record<Pending['state'], Transition<unknown>> = {
       byRequestIdentity && result === null && now >= leaseExpiresAt
         ? { pendingReported: true, reason, dueAt: now + waitForPlayerMs }
         : null,
-    keepResult: (record, { result, known }) => (isDeepStrictEqual(record.result, known) ? { result } : null),
+    keepResult: (record, { now, result, known }) => {
+      const soonDueAt = now + pauseAfterAttempts(0);
+      const dueAt = Math.min(record.dueAt ?? soonDueAt, soonDueAt);
+      return isDeepStrictEqual(record.result, known) ? { result, dueAt } : null;
+    },
     // No event is needed only if the request that created it settles it, and no caller was answered "pending".
-    complete: (record, { now, result, byCreator }) => ({
-      state: 'completed',
-      result,
-      ...settled(record, now, !byCreator || record.pendingReported),
-    }),
+    complete: (record, { now, result, known, byCreator }) =>
+      isDeepStrictEqual(record.result, known)
+        ? { state: 'completed', result, ...settled(record, now, !byCreator || record.pendingReported) }
+        : null,
     // The event is struck off by a second write: a caller who does not hear of the first is answered "pending".
-    reject: (record, { now, rejection }) => ({
-      state: 'rejected',
-      rejection,
-      result: null,
-      ...settled(record, now, true),
-    }),
+    reject: (record, { now, rejection, known }) =>
+      isDeepStrictEqual(record.result, known)
+        ? { state: 'rejected', rejection, result: null, ...settled(record, now, true) }
+        : null,
     void: ({ pendingReported, leaseId, creator, result }, event) =>
       pendingReported || creator !== event.creator || leaseId !== creator || result !== null
         ? null
@@ -183,7 +193,9 @@ const transitions: Record<Pending['state'], Transition<unknown>> = {
     makeDue: (record, { now }) => {
       const needsNoKey = record.byRequestIdentity && record.result === null;
       const isDue = record.dueAt !== null && record.dueAt <= now;
-      return needsNoKey || isDue ? null : { dueAt: now, recoveryAttempts: 0 };
+      // An attempt that has the lease may have read the old key.
+      if (needsNoKey || (isDue && record.leaseExpiresAt === 0)) return null;
+      return { dueAt: Math.min(record.dueAt ?? now, now), recoveryAttempts: 0, wakes: record.wakes + 1 };
     },
   },
   completed: settledTransitions,

@@ -38,6 +38,8 @@ export interface FulfilmentRecord<Request, Result> {
   leaseExpiresAt: number;
   /** When the recovery timer processes it; null = never. */
   dueAt: number | null;
+  /** How often the registration of a key has made it due: an attempt sees by it that a key came meanwhile. */
+  wakes: number;
   /** Settled, but its event is not known to be in the outbox. */
   eventPending: boolean;
   settledAt: number | null;

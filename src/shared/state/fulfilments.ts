@@ -79,10 +79,11 @@ export function isDueEntryOf(entry: DueEntry, record: FulfilmentRecord<unknown, 
   return dueEntryRow(record)?.rowKey === entry.key;
 }
 
-type EntryRow = { partitionKey: string; rowKey: string } | undefined;
+type EntryRow = { partitionKey: string; rowKey: string; waits?: boolean } | undefined;
 
 function replaceRow(before: EntryRow, after: EntryRow): TransactionAction[] {
-  if (before?.rowKey === after?.rowKey) return [];
+  if (before?.rowKey === after?.rowKey)
+    return after && before?.waits !== after.waits ? [['upsert', after, 'Replace']] : [];
   const actions: TransactionAction[] = [];
   if (before) actions.push(['delete', { partitionKey: before.partitionKey, rowKey: before.rowKey }]);
   if (after) actions.push(['create', after]);

@@ -25,11 +25,19 @@ export interface LineClaim {
   matchedBy?: 'orders';
 }
 
+/** A claim as it is stored. */
+export interface StoredClaim extends LineClaim {
+  /** When the tables wrote it; sorts as text. */
+  claimedAt: string;
+}
+
 export interface OrderLinesTable {
   /** Idempotent: the same consume claims the same line once. */
   claim(claim: LineClaim): Promise<void>;
+  /** Idempotent. */
+  unclaim(claim: LineClaim): Promise<void>;
   /** The consumes of a line so far. */
-  claims(orderId: string, lineItemId: string, productId: string): Promise<LineClaim[]>;
+  claims(orderId: string, lineItemId: string, productId: string): Promise<StoredClaim[]>;
   /** Idempotent. */
   remember(seen: SeenProduct): Promise<void>;
 }
@@ -42,6 +50,7 @@ const claimed = z.looseObject({
   orderId: z.string(),
   lineItemId: z.string(),
   quantity: z.number().int(),
+  timestamp: z.string(),
 });
 
 /** Table `OrderLines`: partition order (or recurrence), row line, product, tracking id, user; `seen` rows are from queries. */
@@ -49,15 +58,19 @@ export function createOrderLinesTable(openTable: OpenTable): OrderLinesTable {
   const table = openTable('OrderLines');
   return {
     async claim(claim) {
-      const { orderId, lineItemId, productId, trackingId, userId } = claim;
-      const rowKey = `${linePrefix(lineItemId, productId)}${trackingId}.${userHash(userId)}`;
-      await table.upsert({ partitionKey: idPart(orderId), rowKey, ...claim });
+      await table.upsert({ partitionKey: idPart(claim.orderId), rowKey: claimKey(claim), ...claim });
+    },
+    async unclaim(claim) {
+      await table.remove(idPart(claim.orderId), claimKey(claim));
     },
     async claims(orderId, lineItemId, productId) {
       const prefix = linePrefix(lineItemId, productId);
       const range = `RowKey ge '${prefix}' and RowKey lt '${prefix}~'`;
       const rows = await table.list(`PartitionKey eq '${idPart(orderId)}' and ${range}`);
-      return rows.map((row) => claimed.parse(row));
+      return rows.map((row) => {
+        const { timestamp: claimedAt, ...claim } = claimed.parse(row);
+        return { ...claim, claimedAt };
+      });
     },
     async remember(seen) {
       const { userId, account, productId, cause } = seen;
@@ -78,6 +91,10 @@ export function seenMark(seen: SeenProduct): string {
   const { partitionKey, rowKey } = seenKeys(seen);
   const hash = createHash('sha256').update(`${partitionKey}/${rowKey}`, 'utf8').digest();
   return hash.toString('hex', 0, markBytes);
+}
+
+function claimKey({ lineItemId, productId, trackingId, userId }: LineClaim): string {
+  return `${linePrefix(lineItemId, productId)}${trackingId}.${userHash(userId)}`;
 }
 
 function linePrefix(lineItemId: string, productId: string): string {

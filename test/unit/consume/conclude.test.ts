@@ -4,7 +4,7 @@ import type { ConsumeOrder, ConsumeResult } from '../../../src/shared/consume/re
 import { Problem } from '../../../src/shared/contract/problems.ts';
 import { createRecord } from '../../../src/shared/fulfilment/machine.ts';
 import type { FulfilmentRecord } from '../../../src/shared/state/fulfilments.ts';
-import type { LineClaim, OrderLinesTable } from '../../../src/shared/state/orderLines.ts';
+import type { LineClaim, OrderLinesTable, StoredClaim } from '../../../src/shared/state/orderLines.ts';
 import type { StoreOrder } from '../../../src/shared/store/purchase.ts';
 import { testCall, testClock } from '../../support/call.ts';
 
@@ -41,12 +41,18 @@ interface World {
 /** The parts of a conclusion, over an order list and claims in memory. */
 function partsOf({ orders = [], claimed = [], others = [], purchaseKey = true, lineMs = 0 }: World) {
   const clock = testClock();
-  const claims: LineClaim[] = [];
+  const claims: StoredClaim[] = [];
   const reads: string[] = [];
   const lines: OrderLinesTable = {
     claim: async (claim) => {
       clock.advance(lineMs);
-      claims.push(claim);
+      claims.push({ ...claim, claimedAt: String(claims.length).padStart(6, '0') });
+    },
+    unclaim: async ({ orderId, trackingId, userId }) => {
+      const index = claims.findIndex(
+        (one) => one.orderId === orderId && one.trackingId === trackingId && one.userId === userId,
+      );
+      if (index >= 0) claims.splice(index, 1);
     },
     claims: async (orderId, lineItemId) => {
       clock.advance(lineMs);
@@ -60,7 +66,7 @@ function partsOf({ orders = [], claimed = [], others = [], purchaseKey = true, l
         quantity: 1,
       };
       const own = claims.filter((claim) => claim.orderId === orderId);
-      return claimed.includes(orderId) ? [...own, { ...other, orderId }] : own;
+      return claimed.includes(orderId) ? [...own, { ...other, orderId, claimedAt: '0' }] : own;
     },
     remember: async () => undefined,
   };
@@ -108,8 +114,8 @@ test('the first free line ends the search, and is claimed', async () => {
     result: { orders: [{ orderId: 'order-20', matchedBy: 'orders' }] },
   });
   expect(claimedOrders(claims)).toEqual(['order-20']);
-  // Batches of 16.
-  expect(reads).toHaveLength(32);
+  // Batches of 16, and the claims of the line once more.
+  expect(reads).toHaveLength(32 + 1);
 });
 
 test('a search that outlasts its time goes on where it stopped', async () => {
@@ -132,7 +138,7 @@ test('a search that outlasts its time goes on where it stopped', async () => {
     orders: [{ orderId: 'order-190', lineItemId: 'line', quantity: 1, matchedBy: 'orders' }],
   });
   expect(claimedOrders(claims)).toEqual(['order-190']);
-  expect(new Set(reads).size).toBe(reads.length);
+  expect(new Set(reads).size).toBe(reads.length - 1);
 });
 
 test('a line that was refunded after the consume is the best proof; the own claim of an earlier attempt counts more', async () => {
@@ -243,4 +249,29 @@ test('a pending consume that knows its orders but has not claimed them holds oth
   const orders = [{ orderId: 'order-1', lineItemId: 'line', quantity: 1 }];
   const { parts, call } = partsOf({ orders: [orderOf(1)], others: [{ ...known, result: { newQuantity: 0, orders } }] });
   await expect(conclude(parts, call(), recordOf('mine'), lost)).rejects.toMatchObject({ code: 'store_unavailable' });
+});
+
+test('of two players of one Store account who match the same line at once, the one who claimed it first keeps it', async () => {
+  const { parts, claims, call } = partsOf({ orders: [orderOf(0), orderOf(1)] });
+  const { claims: readClaims } = parts.lines;
+  const other = { ...recordOf('theirs'), userId: 'another player' };
+  // Both read the claims before either claims.
+  let reads = 0;
+  parts.lines.claims = async (...line) => {
+    reads += 1;
+    const isFirst = reads === 1;
+    const found = await readClaims(...line);
+    if (isFirst) await conclude({ ...parts, lines: { ...parts.lines, claims: readClaims } }, call(), other, lost);
+    return found;
+  };
+  const record = recordOf('mine');
+  const first = await conclude(parts, call(), record, lost);
+  expect(first).toEqual({
+    concluded: false,
+    reason: 'in_progress',
+    result: { newQuantity: 0, orders: [], progress: {} },
+  });
+  expect(claims.map(({ userId, orderId }) => [userId, orderId])).toEqual([['another player', 'order-0']]);
+  const second = await conclude(parts, call(), { ...record, result: first.result }, first.result);
+  expect(second).toMatchObject({ concluded: true, result: { orders: [{ orderId: 'order-1' }] } });
 });

@@ -28,7 +28,7 @@ function tableOf(
 }
 
 const record = createRecord<string, string>('u', 'id', 'request', { creator: 'creator', requestIdentity: false }, 0);
-const complete = { type: 'complete', now: 1, result: 'r', byCreator: true } as const;
+const complete = { type: 'complete', now: 1, result: 'r', known: null, byCreator: true } as const;
 
 test('one\u2019s own write is recognised when its answer was lost: it is not written again', async () => {
   const table = tableOf(record, (stored) => stored, true);

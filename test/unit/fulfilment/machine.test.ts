@@ -40,14 +40,23 @@ const endAt = (now: number, over: object = {}): TestEvent => ({
   reason: 'store_unavailable',
   sent: true,
   result: null,
-  leasedDueAt: minute,
+  known: null,
+  wakes: 0,
   ...over,
 });
-const completeAt = (now: number, byCreator = true): TestEvent => ({ type: 'complete', now, result: 'r', byCreator });
+const completeAt = (now: number, byCreator = true): TestEvent => ({
+  type: 'complete',
+  now,
+  result: 'r',
+  known: null,
+  byCreator,
+});
 
 const someTime = fc.nat(10 * minute);
 const someLease = fc.constantFrom('creator', 'l1', 'l2');
 const someBy = fc.constantFrom('caller' as const, 'recovery' as const);
+const someResult = fc.constantFrom('r1', 'r2');
+const someKnown = fc.option(someResult);
 const someReason = fc.constantFrom('store_unavailable' as const, 'store_id_expired' as const, 'in_progress' as const);
 const anyEvent: fc.Arbitrary<TestEvent> = fc.oneof(
   fc.record({
@@ -64,14 +73,26 @@ const anyEvent: fc.Arbitrary<TestEvent> = fc.oneof(
     by: someBy,
     reason: someReason,
     sent: fc.boolean(),
-    result: fc.option(fc.string()),
-    leasedDueAt: fc.constantFrom(minute, null),
+    result: fc.option(someResult),
+    known: someKnown,
+    wakes: fc.nat(2),
   }),
-  fc.record({ type: fc.constant('keepResult' as const), result: fc.string(), known: fc.option(fc.string()) }),
+  fc.record({ type: fc.constant('keepResult' as const), now: someTime, result: someResult, known: someKnown }),
   fc.constant({ type: 'reportPending' as const }),
   fc.record({ type: fc.constant('wait' as const), now: someTime, reason: someReason }),
-  fc.record({ type: fc.constant('complete' as const), now: someTime, result: fc.string(), byCreator: fc.boolean() }),
-  fc.record({ type: fc.constant('reject' as const), now: someTime, rejection: fc.constant(rejection) }),
+  fc.record({
+    type: fc.constant('complete' as const),
+    now: someTime,
+    result: someResult,
+    known: someKnown,
+    byCreator: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('reject' as const),
+    now: someTime,
+    rejection: fc.constant(rejection),
+    known: someKnown,
+  }),
   fc.record({ type: fc.constant('void' as const), creator: fc.constantFrom('creator', 'another') }),
   fc.constant({ type: 'eventPublished' as const }),
   fc.record({ type: fc.constant('makeDue' as const), now: someTime }),
@@ -122,7 +143,10 @@ test('whoever is answered "pending" gets an event: only a completion by the crea
   expect(apply(created, completeAt(1, false)).eventPending).toBe(true);
   for (const told of [{ type: 'reportPending' } as const, endAt(1), attemptAt(minute)])
     expect(apply(created, told, completeAt(minute + 1)).eventPending).toBe(true);
-  expect(apply(created, { type: 'reject', now: 1, rejection })).toMatchObject({ eventPending: true, dueAt: minute });
+  expect(apply(created, { type: 'reject', now: 1, rejection, known: null })).toMatchObject({
+    eventPending: true,
+    dueAt: minute,
+  });
 });
 
 test('a leased record is not attempted by another', () => {
@@ -149,10 +173,7 @@ test('answering "pending" because another has the lease does not end that lease'
 
 test('what was not sent is no attempt: the pauses do not grow', () => {
   const tried = apply(newRecord(), endAt(1), attemptAt(minute));
-  const notSent = apply(
-    tried,
-    endAt(minute + 1, { leaseId: 'l', by: 'recovery', sent: false, leasedDueAt: tried.dueAt }),
-  );
+  const notSent = apply(tried, endAt(minute + 1, { leaseId: 'l', by: 'recovery', sent: false }));
   expect(notSent).toMatchObject({ attempts: 1, recoveryAttempts: 0, dueAt: 2 * minute + 1, leaseExpiresAt: 0 });
   expect(apply(newRecord(), endAt(1, { sent: false }))).toMatchObject({ attempts: 0, recoveryAttempts: 0 });
 });
@@ -168,9 +189,7 @@ test('a key that the Store refuses is tried at the usual pauses first, then once
   const pauses: number[] = [(record.dueAt ?? 0) - 5];
   for (let attempts = 0; attempts < 6; attempts += 1) {
     const now = record.dueAt ?? 0;
-    const leased = apply(record, attemptAt(now));
-    const { dueAt: leasedDueAt } = leased;
-    record = apply(leased, endAt(now, { leaseId: 'l', by: 'recovery', reason: 'store_id_expired', leasedDueAt }));
+    record = apply(record, attemptAt(now), endAt(now, { leaseId: 'l', by: 'recovery', reason: 'store_id_expired' }));
     pauses.push((record.dueAt ?? 0) - now);
   }
   expect(pauses.map((pause) => Math.ceil(pause / minute))).toEqual([1, 5, 15, 60, 1440, 1440, 1440]);
@@ -178,19 +197,59 @@ test('a key that the Store refuses is tried at the usual pauses first, then once
 
 test('a key that is registered during an attempt makes the record due, whatever the attempt ends with', () => {
   const leased = apply(newRecord(), attemptAt(minute));
-  const { dueAt: leasedDueAt } = leased;
   for (const over of [{ reason: 'store_id_expired', sent: false }, { sent: false }, {}]) {
-    const end = endAt(minute + 9, { leaseId: 'l', by: 'recovery', leasedDueAt, ...over });
+    const end = endAt(minute + 9, { leaseId: 'l', by: 'recovery', ...over });
     expect(apply(leased, { type: 'makeDue', now: minute + 5 }, end)).toMatchObject({ dueAt: minute + 5 });
   }
 });
 
 test('what an attempt knows is kept only in place of what it started from, and a record with a result is not voided', () => {
-  const kept = apply(newRecord(), { type: 'keepResult', result: 'mine', known: null });
+  const kept = apply(newRecord(), { type: 'keepResult', now: 5, result: 'mine', known: null });
   expect(kept).toMatchObject({ result: 'mine', state: 'pending', leaseId: 'creator', dueAt: minute });
-  expect(transition(kept, { type: 'keepResult', result: 'other', known: null })).toBeNull();
-  expect(apply(kept, { type: 'keepResult', result: 'more', known: 'mine' }).result).toBe('more');
+  expect(transition(kept, { type: 'keepResult', now: 5, result: 'other', known: null })).toBeNull();
+  expect(apply(kept, { type: 'keepResult', now: 5, result: 'more', known: 'mine' }).result).toBe('more');
   expect(transition(kept, { type: 'void', creator: 'creator' })).toBeNull();
+});
+
+test('a result that another attempt has kept is not overwritten, whatever an attempt ends with', () => {
+  const kept = apply(newRecord(), { type: 'keepResult', now: 5, result: 'kept', known: null });
+  expect(transition(kept, completeAt(9))).toBeNull();
+  expect(transition(kept, { type: 'reject', now: 9, rejection, known: null })).toBeNull();
+  expect(apply(kept, endAt(9, { result: 'mine' })).result).toBe('kept');
+  expect(apply(kept, { ...completeAt(9), known: 'kept' } as TestEvent)).toMatchObject({
+    state: 'completed',
+    result: 'r',
+  });
+  expect(apply(kept, endAt(9, { result: 'more', known: 'kept' })).result).toBe('more');
+});
+
+test('what may have been sent with one kind of identity is not leased for the other', () => {
+  const byToken = attemptAt(minute, { by: 'caller', byRequestIdentity: true });
+  expect(transition(newRecord(true), attemptAt(minute))).toBeNull();
+  expect(transition(newRecord(), byToken)).toBeNull();
+  expect(apply(newRecord(), endAt(1, { sent: false }), byToken)).toMatchObject({ byRequestIdentity: true });
+  expect(apply(newRecord(true), byToken)).toMatchObject({ attempts: 2 });
+  const done = apply(newRecord(true), { type: 'keepResult', now: 5, result: 'r', known: null });
+  expect(apply(done, attemptAt(minute))).toMatchObject({ attempts: 2, byRequestIdentity: true });
+});
+
+test('a record that no longer waits for its player is due at the usual time', () => {
+  const waiting = apply(newRecord(true), { type: 'wait', now: minute, reason: 'x_token_required' });
+  const again = apply(waiting, attemptAt(2 * minute, { by: 'caller', byRequestIdentity: true }));
+  expect(again.dueAt).toBe(3 * minute);
+  const kept = apply(waiting, { type: 'keepResult', now: 2 * minute, result: 'r', known: null });
+  expect(kept.dueAt).toBe(3 * minute);
+  const ended = { ...kept, leaseId: 'l', dueAt: day };
+  expect(apply(ended, endAt(9, { leaseId: 'l', result: 'r', known: 'r', reason: 'unavailable' })).dueAt).toBe(
+    9 + minute,
+  );
+});
+
+test('a registration during an attempt counts, also if the record was due already', () => {
+  const leased = apply(newRecord(), attemptAt(minute, { by: 'caller' }));
+  const woken = apply(leased, { type: 'makeDue', now: 3 * minute });
+  const ended = apply(woken, endAt(minute + 9, { leaseId: 'l', reason: 'store_id_expired', sent: false }));
+  expect(ended.dueAt).toBeLessThanOrEqual(3 * minute);
 });
 
 test('a record waits for an X-token only if it needs one and nobody is at work on it', () => {
@@ -198,7 +257,7 @@ test('a record waits for an X-token only if it needs one and nobody is at work o
   expect(apply(newRecord(true), wait(minute))).toMatchObject({ reason: 'x_token_required', dueAt: minute + day });
   expect(transition(newRecord(true), wait(minute - 1))).toBeNull();
   expect(transition(newRecord(false), wait(minute))).toBeNull();
-  const done = apply(newRecord(true), { type: 'keepResult', result: 'r', known: null });
+  const done = apply(newRecord(true), { type: 'keepResult', now: 5, result: 'r', known: null });
   expect(transition(done, wait(minute))).toBeNull();
 });
 
@@ -209,8 +268,6 @@ test('what was asked with an X-token waits for the next one, and no key makes it
   const done = apply(newRecord(true), endAt(5, { reason: 'store_id_expired', result: 'r' }));
   expect(done).toMatchObject({ reason: 'store_id_expired' });
   expect(apply(done, { type: 'makeDue', now: 9 }).dueAt).toBe(9);
-  const byKeyFirst = apply(newRecord(), endAt(1), attemptAt(2, { by: 'caller', byRequestIdentity: true }));
-  expect(byKeyFirst.byRequestIdentity).toBe(true);
 });
 
 test('a rest that goes on is due at once', () => {
@@ -244,7 +301,8 @@ test('a record is voided only by its creator, while no caller was answered "pend
 });
 
 test('a pending record is made due at once and its pauses start again; one that is due already, or settled, stays as it is', () => {
-  const due = apply(newRecord(), attemptAt(minute), { type: 'makeDue', now: minute + 1 });
+  const tried = apply(newRecord(), attemptAt(minute), endAt(minute, { leaseId: 'l', by: 'recovery' }));
+  const due = apply(tried, { type: 'makeDue', now: minute + 1 });
   expect(due).toMatchObject({ state: 'pending', dueAt: minute + 1, recoveryAttempts: 0, leaseId: 'l' });
   expect(transition(due, { type: 'makeDue', now: minute + 2 })).toBeNull();
   expect(transition(apply(newRecord(), completeAt(1)), { type: 'makeDue', now: 2 })).toBeNull();
