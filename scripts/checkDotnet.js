@@ -47,7 +47,7 @@ function generate() {
   return [
     'tool restore',
     'kiota generate -l CSharp -d openapi.json -o Kiota -c ShopClient -n KiotaClient --exclude-backward-compatible --log-level Error',
-    'nswag openapi2csclient /input:openapi.json /output:NSwag.cs /namespace:NSwagClient /classname:ShopClient /generateNullableReferenceTypes:true',
+    'nswag openapi2csclient /input:openapi.json /output:NSwag.cs /namespace:NSwagClient /classname:ShopClient /generateNullableReferenceTypes:true /requiredPropertiesMustBeDefined:false',
     'build --nologo --verbosity quiet',
   ].every((command) => {
     console.log(`dotnet ${command}`);
@@ -63,7 +63,10 @@ function useClients(url) {
   return new Promise((resolve) => program.once('close', resolve));
 }
 
-/** The example of the operation; a user called nobody is unknown, a product called PENDING stays pending. */
+/**
+ * The example of the operation; for a feed of four, an event of each type. A user called nobody is unknown, a product called PENDING
+ * stays pending.
+ */
 async function answer(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
@@ -76,7 +79,24 @@ async function answer(request, response) {
   if (requestBody) check(`${request.method} ${request.url}`, requestBody.content['application/json'].schema, body);
   const status = body?.userId === 'nobody' ? 404 : body?.productId === 'PENDING' ? 202 : 200;
   const [[type, { example }]] = Object.entries(responses[status]?.content ?? { 'text/plain': { example: '' } });
-  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(example));
+  const answered = request.url.includes('/events?limit=4') ? allKinds(example) : example;
+  if (answered !== example) check(request.url, responses[status].content[type].schema, answered);
+  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(answered));
+}
+
+/** A feed with an event of each type. */
+function allKinds({ events: [first] }) {
+  const { userId, account, productId, trackingId, managedBy, quantity } = first.data;
+  const rejected = { state: 'rejected', userId, account, productId, code: 'store_rejected', rejectedAt: first.time };
+  const order = { orderId: trackingId, skuId: '0010' };
+  const data = {
+    'consume.completed': first.data,
+    'consume.rejected': { ...rejected, trackingId, managedBy, quantity },
+    'grant.completed':
+      document.paths['/grants/{userId}/{orderId}'].get.responses[200].content['application/json'].example,
+    'grant.rejected': { ...rejected, ...order, availabilityId: 'A1' },
+  };
+  return { events: Object.entries(data).map(([type, one]) => ({ ...first, type, data: one })), more: false };
 }
 
 function check(what, schema, body) {
