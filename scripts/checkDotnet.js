@@ -79,22 +79,31 @@ async function answer(request, response) {
   if (requestBody) check(`${request.method} ${request.url}`, requestBody.content['application/json'].schema, body);
   const status = body?.userId === 'nobody' ? 404 : body?.productId === 'PENDING' ? 202 : 200;
   const [[type, { example }]] = Object.entries(responses[status]?.content ?? { 'text/plain': { example: '' } });
-  const answered = request.url.includes('/events?limit=4') ? allKinds(example) : example;
+  const answered = request.url.includes('/events?limit=4')
+    ? allKinds(example)
+    : request.url.includes('/consume/rejected/')
+      ? rejectedConsume(example)
+      : example;
   if (answered !== example) check(request.url, responses[status].content[type].schema, answered);
   response.writeHead(status, { 'content-type': type }).end(JSON.stringify(answered));
 }
 
+function rejectedConsume({ userId, account, productId, trackingId, managedBy, quantity, completedAt: rejectedAt }) {
+  const common = { userId, account, productId, trackingId, managedBy, quantity };
+  return { state: 'rejected', ...common, code: 'store_rejected', rejectedAt };
+}
+
 /** A feed with an event of each type. */
 function allKinds({ events: [first] }) {
-  const { userId, account, productId, trackingId, managedBy, quantity } = first.data;
-  const rejected = { state: 'rejected', userId, account, productId, code: 'store_rejected', rejectedAt: first.time };
-  const order = { orderId: trackingId, skuId: '0010' };
+  const rejected = rejectedConsume(first.data);
+  const { userId, account, productId, trackingId: orderId, code, rejectedAt } = rejected;
+  const grant = { userId, account, productId, skuId: '0010', availabilityId: 'A1', orderId };
   const data = {
     'consume.completed': first.data,
-    'consume.rejected': { ...rejected, trackingId, managedBy, quantity },
+    'consume.rejected': rejected,
     'grant.completed':
       document.paths['/grants/{userId}/{orderId}'].get.responses[200].content['application/json'].example,
-    'grant.rejected': { ...rejected, ...order, availabilityId: 'A1' },
+    'grant.rejected': { state: 'rejected', ...grant, code, rejectedAt },
   };
   return { events: Object.entries(data).map(([type, one]) => ({ ...first, type, data: one })), more: false };
 }

@@ -64,6 +64,9 @@ async Task NSwag()
         Check(pending.StatusCode == 202 && pending.Result.State == "pending", "pending consume");
     }
 
+    var refused = await client.ConsumeRecordAsync("rejected", tracking);
+    Check(refused.State == "rejected" && (string)refused.AdditionalProperties["code"] == "store_rejected", "rejected record");
+
     var feed = await client.EventsAsync(limit: 10, wait: 0);
     Check(feed.Events.Single().Data.NewQuantity == 70, "event");
     // NSwag gives each event the type of the first one: what that type does not have is in AdditionalProperties.
