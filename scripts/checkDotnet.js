@@ -47,7 +47,7 @@ function generate() {
   return [
     'tool restore',
     'kiota generate -l CSharp -d openapi.json -o Kiota -c ShopClient -n KiotaClient --exclude-backward-compatible --log-level Error',
-    'nswag openapi2csclient /input:openapi.json /output:NSwag.cs /namespace:NSwagClient /classname:ShopClient /generateNullableReferenceTypes:true',
+    'nswag openapi2csclient /input:openapi.json /output:NSwag.cs /namespace:NSwagClient /classname:ShopClient /generateNullableReferenceTypes:true /requiredPropertiesMustBeDefined:false',
     'build --nologo --verbosity quiet',
   ].every((command) => {
     console.log(`dotnet ${command}`);
@@ -63,7 +63,10 @@ function useClients(url) {
   return new Promise((resolve) => program.once('close', resolve));
 }
 
-/** The example of the operation; a user called nobody is unknown, a product called PENDING stays pending. */
+/**
+ * The example of the operation; for a feed of four, an event of each type. A user called nobody is unknown, a product called PENDING
+ * stays pending.
+ */
 async function answer(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
@@ -76,7 +79,33 @@ async function answer(request, response) {
   if (requestBody) check(`${request.method} ${request.url}`, requestBody.content['application/json'].schema, body);
   const status = body?.userId === 'nobody' ? 404 : body?.productId === 'PENDING' ? 202 : 200;
   const [[type, { example }]] = Object.entries(responses[status]?.content ?? { 'text/plain': { example: '' } });
-  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(example));
+  const answered = request.url.includes('/events?limit=4')
+    ? allKinds(example)
+    : request.url.includes('/consume/rejected/')
+      ? rejectedConsume(example)
+      : example;
+  if (answered !== example) check(request.url, responses[status].content[type].schema, answered);
+  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(answered));
+}
+
+function rejectedConsume({ userId, account, productId, trackingId, managedBy, quantity, completedAt: rejectedAt }) {
+  const common = { userId, account, productId, trackingId, managedBy, quantity };
+  return { state: 'rejected', ...common, code: 'store_rejected', rejectedAt };
+}
+
+/** A feed with an event of each type. */
+function allKinds({ events: [first] }) {
+  const rejected = rejectedConsume(first.data);
+  const { userId, account, productId, trackingId: orderId, code, rejectedAt } = rejected;
+  const grant = { userId, account, productId, skuId: '0010', availabilityId: 'A1', orderId };
+  const data = {
+    'consume.completed': first.data,
+    'consume.rejected': rejected,
+    'grant.completed':
+      document.paths['/grants/{userId}/{orderId}'].get.responses[200].content['application/json'].example,
+    'grant.rejected': { state: 'rejected', ...grant, code, rejectedAt },
+  };
+  return { events: Object.entries(data).map(([type, one]) => ({ ...first, type, data: one })), more: false };
 }
 
 function check(what, schema, body) {

@@ -29,6 +29,9 @@ async Task Kiota()
 
     var feed = await client.Events.GetAsync(request => request.QueryParameters.Limit = 10);
     Check(feed!.Events!.Single().ConsumeCompletedEvent!.Data!.NewQuantity == 70, "event");
+    var all = (await client.Events.GetAsync(request => request.QueryParameters.Limit = 4))!.Events!;
+    Check(all[0].ConsumeCompletedEvent is not null && all[1].ConsumeRejectedEvent!.Data!.TrackingId == tracking.ToString(), "consume events");
+    Check(all[2].GrantCompletedEvent!.Data!.LineItems!.Count == 1 && all[3].GrantRejectedEvent!.Data!.OrderId == tracking.ToString(), "grant events");
     try
     {
         await client.GamePass.Query.PostAsync(new() { UserId = "nobody" });
@@ -61,8 +64,25 @@ async Task NSwag()
         Check(pending.StatusCode == 202 && pending.Result.State == "pending", "pending consume");
     }
 
+    var refused = await client.ConsumeRecordAsync("rejected", tracking);
+    Check(refused.State == "rejected" && (string)refused.AdditionalProperties["code"] == "store_rejected", "rejected record");
+
     var feed = await client.EventsAsync(limit: 10, wait: 0);
     Check(feed.Events.Single().Data.NewQuantity == 70, "event");
+    // NSwag gives each event the type of the first one: what that type does not have is in AdditionalProperties.
+    foreach (var one in (await client.EventsAsync(limit: 4, wait: 0)).Events)
+    {
+        var more = one.Data.AdditionalProperties;
+        var isRight = one.Type switch
+        {
+            "consume.completed" => one.Data.NewQuantity == 70,
+            "consume.rejected" => one.Data.TrackingId == tracking.ToString() && (string)more["code"] == "store_rejected",
+            "grant.completed" => one.Data.State == "completed" && (string)more["orderState"] == "Purchased",
+            "grant.rejected" => (string)more["orderId"] == tracking.ToString() && (string)more["code"] == "store_rejected",
+            _ => false,
+        };
+        Check(isRight, one.Type);
+    }
     try
     {
         await client.GamePassAsync(new() { UserId = "nobody" });

@@ -238,7 +238,8 @@ test('keys: none, a revoked one and its successor, and an X-token', async () => 
   await expect
     .poll(async () => (await recordOf('c7', dying.trackingId)).body, { timeout: 60_000 })
     .toMatchObject({ state: 'completed', newQuantity: 1 });
-  expect(await eventsOf('c7')).toHaveLength(1);
+  // The record is settled first, then its event is published.
+  await expect.poll(() => eventsOf('c7')).toHaveLength(1);
 
   const xToken = xTokenOf('c8');
   coins('c8', 1);

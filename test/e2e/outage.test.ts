@@ -6,6 +6,7 @@ import {
   asked,
   expectProblem,
   keysOf,
+  logText,
   query,
   rawApi,
   register,
@@ -65,6 +66,28 @@ test('a consume by X-token in a sandbox is not rejected by what the Store answer
   expectProblem(await consume({ trackingId: randomUUID() }), 422, 'store_rejected');
   stack.settings.STORE_SANDBOX = 'RETAIL';
   await stack.restartHost();
+});
+
+test('a Store that cannot be reached: a query says so, and a consume is pending without an attempt', async () => {
+  await register('unreached');
+  stack.store.control.putProduct('COINS', { kind: 'Consumable' });
+  stack.store.control.purchase({ user: 'unreached', productId: 'COINS', quantity: 3 });
+  const { STORE_COLLECTIONS_URL: url = '' } = stack.settings;
+  stack.settings.STORE_COLLECTIONS_URL = 'https://localhost:1';
+  await stack.restartHost();
+  const unreached = await query({ userId: 'unreached', products: ['A'] });
+  const body = { userId: 'unreached', productId: 'COINS', trackingId: randomUUID() };
+  const consume = () => api('POST', '/api/consumables/consume', body);
+  const pending = await consume();
+  const listed = (await api('GET', '/api/pending')).body.items;
+  stack.settings.STORE_COLLECTIONS_URL = url;
+  await stack.restartHost();
+  expectProblem(unreached, 503, 'store_unavailable');
+  expect([unreached.headers.get('retry-after'), unreached.body.detail]).toEqual(['5', expect.stringMatching(/again/)]);
+  expect([pending.status, pending.body.reason]).toEqual([202, 'store_unavailable']);
+  expect(listed).toMatchObject([{ userId: 'unreached', attempts: 0, reason: 'store_unavailable' }]);
+  expect(logText()).toMatch(/"operation":"consume","outcome":"notSent",.*ECONNREFUSED/);
+  expect((await consume()).body).toMatchObject({ state: 'completed', newQuantity: 2 });
 });
 
 test('Entra that does not answer is unavailable, with a Retry-After; health says so', async () => {

@@ -211,6 +211,9 @@ test('pending lists what is not settled, page by page, and nothing else', async 
   for (const query of ['?limit=0', '?limit=101', '?kind=x', '?cursor=x', '?cursor=', '?user=1', '?limit=1&limit=1']) {
     expectProblem(await pending(query), 400, 'invalid_request');
   }
+  const wrongCursor = await pending('?cursor=x');
+  expect(wrongCursor.body.errors).toEqual([{ path: '/query/cursor', message: 'is not a cursor of this list' }]);
+  await expect.poll(logText).toMatch(/"code":"invalid_request","wrong":"\/query\/cursor"/);
   // Support finds the record of a log line by its user and id.
   expect(logText()).toContain(`"event":"fulfilment.pending","correlationId":`);
   expect(logText()).toMatch(new RegExp(`"userId":"listed-1","id":"${ids.get('listed-1')}","reason":"store_throttled"`));

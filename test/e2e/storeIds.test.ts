@@ -187,6 +187,8 @@ test('a key that the Store revoked early is reported, and one refusal does not e
 
 test('a 401 that remains with a new token and a new key', async () => {
   await register('u11');
+  // By now the token is old enough to be at fault.
+  await moveClock(stack, 2 * 60_000);
   await honestQuery();
   stack.store.control.addFault({
     operation: 'publisherQuery',
@@ -197,6 +199,10 @@ test('a 401 that remains with a new token and a new key', async () => {
   // The Store took this service's token for another call just now.
   expectProblem(await query({ userId: 'u11', products: ['A'] }), 409, 'store_id_expired');
   expect([asked('publisherQuery'), asked('renew')]).toEqual([4, 1]);
+  // A token that is new is not replaced, and a key of a request has no other: nothing is sent twice.
+  const before = asked('publisherQuery');
+  expectProblem(await query({ collectionsId: keysOf('u11').collectionsId, products: ['A'] }), 409, 'store_id_expired');
+  expect(asked('publisherQuery') - before).toBe(1);
 });
 
 test('a key may name another publisherUserId than the user id, if it is given; its renewals too', async () => {

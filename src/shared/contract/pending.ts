@@ -7,6 +7,33 @@ import type { HttpContract, Operation } from './route.ts';
 const kind = z.enum(['consume', 'grant']).meta({ id: 'PendingKind' });
 export type PendingKind = z.infer<typeof kind>;
 
+/** Where a list goes on: after an entry of one of its parts. */
+export interface PendingPosition {
+  kind: PendingKind;
+  shard: number;
+  /** Of the entry. */
+  key: string;
+}
+
+export function cursorOf({ kind, shard, key }: PendingPosition): string {
+  return Buffer.from(`${kind}.${shard}.${key}`).toString('base64url');
+}
+
+const position = /^(consume|grant)\.(\d{1,2})\.(due\.attempt\.[0-9a-f.-]{1,150})$/;
+
+/** OpenAPI shows the text that is sent, not what it is parsed to. */
+const cursor = z
+  .string()
+  .min(1)
+  .max(400)
+  .transform((text, context): PendingPosition => {
+    const [, kind, shard, key] = position.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? [];
+    if (key !== undefined) return { kind: kind as PendingKind, shard: Number(shard), key };
+    context.addIssue({ code: 'custom', message: 'is not a cursor of this list', input: text });
+    return z.NEVER;
+  })
+  .meta({ type: 'string', minLength: 1, maxLength: 400, description: 'Of the page before.' });
+
 const item = z
   .object({
     kind,
@@ -60,7 +87,7 @@ export const getPending = {
   query: z.strictObject({
     kind: kind.optional(),
     limit: wholeNumber(1, 100).default(50),
-    cursor: z.string().min(1).max(400).optional(),
+    cursor: cursor.optional(),
   }),
   answers: { 200: page },
   problems: ['invalid_request', 'unavailable'],

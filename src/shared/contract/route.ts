@@ -47,6 +47,8 @@ export interface HttpContract {
   /** Azure's route template; parameters in braces. */
   route: string;
   authLevel: 'function' | 'anonymous';
+  /** Requests cost too little to be counted against the places of a function (architecture.md 3.14). */
+  takesNoPlace?: true;
   operations: readonly Operation[];
 }
 

@@ -130,7 +130,8 @@ function answers({ answers: documented, examples }: Operation, schemas: SchemaBo
 function problems(operation: Operation, schemas: SchemaBook): Json {
   const codes = new Map<number, ProblemCode[]>();
   const ofBodies: ProblemCode[] = operation.body ? ['length_required'] : [];
-  for (const code of new Set<ProblemCode>([...operation.problems, ...ofBodies, 'payload_too_large', 'internal'])) {
+  const ofAll: ProblemCode[] = ['payload_too_large', 'internal', 'unavailable'];
+  for (const code of new Set<ProblemCode>([...operation.problems, ...ofBodies, ...ofAll])) {
     const status = problemCodes[code][0];
     if (!(status in operation.answers)) codes.set(status, [...(codes.get(status) ?? []), code]);
   }

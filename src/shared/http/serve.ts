@@ -60,7 +60,7 @@ export function requestHandler<const Contract extends HttpContract>(
   contract: Contract,
   handlers: Handlers<Contract>,
 ): (request: HttpRequest, context: InvocationContext) => Promise<Response> {
-  const places = createPlaces(mostAtOnce);
+  const places = createPlaces(contract.takesNoPlace ? Number.POSITIVE_INFINITY : mostAtOnce);
   return async (request, context) => {
     const startedAt = Date.now();
     const lines = invocationLog(context);

@@ -45,9 +45,9 @@ export interface Entra {
   mint(audience: Audience, log: Log): Promise<Token>;
   /**
    * The Store refused this token in a call that was sent at `sentAt` (epoch ms). Fetches a new one if the token can be at fault
-   * (http-api.md 2.11). Until then, and if Entra gives none, the old one serves. Never fails.
+   * (http-api.md 2.11). Until then, and if Entra gives none, the old one serves. Never fails. Whether there is another token now.
    */
-  replace(audience: Audience, refused: { token: string; sentAt: number }, log: Log): Promise<void>;
+  replace(audience: Audience, refused: { token: string; sentAt: number }, log: Log): Promise<boolean>;
   /** When the Store took which token. */
   acceptances: Acceptances;
 }
@@ -91,13 +91,16 @@ export function createEntra(mintToken: MintToken, clock: Clock): Entra {
         known?.token === refused && now - known.mintedAt >= youngMs && !acceptances.ofToken(refused, sentAt);
       // A failure is logged where it happens, and remembered: the next attempt is 30 s later.
       if (isSuspect) await mint(audience, log).catch(() => undefined);
+      const current = held.get(audience);
+      return current !== undefined && current.token !== refused;
     },
     async token(audience, log) {
       const known = held.get(audience);
       const now = clock.now();
       if (!known || now >= known.expiresAt - unusableMs) return mint(audience, log);
       if (now >= known.expiresAt - refreshEarlyMs && !failures.recall(audience)) {
-        mint(audience, log).catch(() => log('warn', 'entra.refreshFailed', { audience, expiresAt: known.expiresAt }));
+        const expiresAt = new Date(known.expiresAt).toISOString();
+        mint(audience, log).catch(() => log('warn', 'entra.refreshFailed', { audience, expiresAt }));
       }
       return known;
     },
@@ -127,11 +130,15 @@ function entraProblem(audience: Audience, cause: unknown, log: Log): Problem {
         { cause },
       );
     case 'throttled':
-      return new Problem('unavailable', `Entra limits the rate of tokens for the ${audience} audience.`, { cause });
+      return new Problem(
+        'unavailable',
+        `Entra limits the rate of tokens for the ${audience} audience. Send the same request again after the seconds of Retry-After.`,
+        { cause },
+      );
     case 'unreachable':
       return new Problem(
         'unavailable',
-        `Entra gave no token for the ${audience} audience: it, or the managed identity of this service, could not be reached.`,
+        `Entra gave no token for the ${audience} audience: it, or the managed identity of this service, could not be reached. Send the same request again after the seconds of Retry-After.`,
         { cause },
       );
   }

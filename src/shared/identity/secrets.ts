@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import { FailureMemory } from '../lib/failureMemory.ts';
 import { faultFields, type Log } from '../lib/log.ts';
 import { SingleFlight } from '../lib/singleFlight.ts';
-import { withAbortTimeout } from '../lib/timeout.ts';
+import { TimeoutError, withAbortTimeout, withTimeout } from '../lib/timeout.ts';
 import { createSecretClient } from './vaultClient.ts';
 
 /** A rotated secret is in use after this time at the latest. */
@@ -13,6 +13,8 @@ const cacheMs = 10 * 60_000;
 /** How long a failed read is answered from memory, or the known value is used, before the vault is asked again. */
 const failureMs = 30_000;
 const readMs = 10_000;
+/** How long a caller waits for the vault if a value is known. The read goes on, and what it brings is kept. */
+const refreshMs = 2000;
 
 export interface SecretVersion {
   value: string;
@@ -23,11 +25,14 @@ export interface SecretVersion {
 
 /** Secrets of Key Vault. A read that failed is answered from memory for 30 s. */
 export interface Secrets {
-  /** The newest version; from memory for 10 minutes, longer while Key Vault cannot be reached. @throws Problem unavailable */
+  /**
+   * The newest version; from memory for 10 minutes, and longer while Key Vault gives none within 2 s.
+   * @throws Problem unavailable if none is known
+   */
   newest(name: string, log: Log): Promise<SecretVersion>;
   /** One version, which never changes. @throws Problem unavailable */
   version(name: string, version: string, log: Log): Promise<SecretVersion>;
-  /** The newest version, asked of Key Vault now. @throws Problem unavailable */
+  /** The newest version, asked of Key Vault now; for a value that is known and refused. @throws Problem unavailable, after 2 s at most */
   reread(name: string, log: Log): Promise<SecretVersion>;
 }
 
@@ -76,8 +81,16 @@ export function createSecrets(read: ReadSecret, clock: Clock): Secrets {
     });
   };
 
+  /** @throws Problem unavailable, TimeoutError */
+  const askBriefly = (name: string, log: Log): Promise<SecretVersion> =>
+    withTimeout(refreshMs, 'Key Vault', ask(name, undefined, log));
+
   return {
-    reread: (name, log) => ask(name, undefined, log),
+    async reread(name, log) {
+      return askBriefly(name, log).catch((fault: unknown) => {
+        throw fault instanceof TimeoutError ? unreadable(name, fault) : fault;
+      });
+    },
     async version(name, version, log) {
       return versions.get(`${name}/${version}`) ?? ask(name, version, log);
     },
@@ -86,9 +99,10 @@ export function createSecrets(read: ReadSecret, clock: Clock): Secrets {
       if (!known) return ask(name, undefined, log);
       if (clock.now() < known.staleAt) return known;
       try {
-        return await ask(name, undefined, log);
+        return await askBriefly(name, log);
       } catch {
-        // Logged by ask. The known value is better than an outage: if it is no longer right, Entra or the cipher refuses it.
+        // Logged by `ask`, at the latest when its own time is over. The known value is better than an outage: if it is no longer right,
+        // Entra or the cipher refuses it.
         known.staleAt = clock.now() + failureMs;
         return known;
       }

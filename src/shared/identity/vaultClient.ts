@@ -1,5 +1,9 @@
 import type { TokenCredential } from '@azure/identity';
 import { SecretClient } from '@azure/keyvault-secrets';
+import { endLongPauses } from './pauses.ts';
+
+/** The longest `Retry-After` that is waited for, in seconds. */
+const longestPauseSeconds = 1;
 
 const publicVault = /\.(vault\.(?:azure\.net|azure\.cn|usgovcloudapi\.net))$/;
 
@@ -8,6 +12,7 @@ export function createSecretClient(vaultUri: string, credential: TokenCredential
     // Outside the public clouds there is no known domain to verify the challenge with.
     disableChallengeResourceVerification: !publicVault.test(new URL(vaultUri).hostname),
     retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
+    additionalPolicies: [endLongPauses('Key Vault', longestPauseSeconds)],
     ...options,
   });
 }

@@ -12,13 +12,14 @@ const longerTexts = new Map([
   ['fault', 2000],
   ['stack', 6000],
 ]);
-/** JWTs, SAS signatures, XBL tokens, Authorization values. No code logs them on purpose: this is a second safeguard. */
+/** JWTs, SAS signatures, XBL tokens, Authorization values, webhook secrets, client secrets of Entra. No code logs them on purpose: this is a second safeguard. */
 const secretShapes = [
   /eyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
   /\b(sig|client_secret|client_assertion|code)=[^&\s"]+/gi,
   /\bXBL3\.0 x=[^\s"]+/g,
   /\bBearer\s+[\w.~+/=-]+/gi,
   /\bwhsec_[\w+/=-]+/g,
+  /[\w.~-]{3}\dQ~[\w.~-]*/g,
 ];
 
 /** Cuts a text to a loggable length and blanks out whatever looks like a secret. */

@@ -1,5 +1,10 @@
-import type { PendingItem, PendingKind, PendingPage } from '../contract/pending.ts';
-import { Problem } from '../contract/problems.ts';
+import {
+  cursorOf,
+  type PendingItem,
+  type PendingKind,
+  type PendingPage,
+  type PendingPosition,
+} from '../contract/pending.ts';
 import { chunksOf } from '../lib/chunks.ts';
 import { inParallel } from '../lib/inParallel.ts';
 import { type DueEntry, type FulfilmentsTable, fulfilmentShards } from '../state/fulfilments.ts';
@@ -8,7 +13,8 @@ export interface PendingQuery {
   /** Default: both. */
   kind?: PendingKind | undefined;
   limit: number;
-  cursor?: string | undefined;
+  /** Where the page before ended. */
+  cursor?: PendingPosition | undefined;
 }
 
 type PendingTable = FulfilmentsTable<{ account: string; productId: string }, unknown>;
@@ -29,14 +35,13 @@ export function createPendingList(
   tables: Record<PendingKind, PendingTable>,
 ): (query: PendingQuery) => Promise<PendingPage> {
   return async ({ kind, limit, cursor }) => {
-    const after = cursor === undefined ? undefined : positionOf(cursor);
-    const found = await readEntries(tables, kind === undefined ? kinds : [kind], limit + 1, after);
+    const found = await readEntries(tables, kind === undefined ? kinds : [kind], limit + 1, cursor);
     const page = found.slice(0, limit);
     const items = await inParallel(page, recordsAtOnce, (one) => pendingItem(tables, one));
     const last = found.length > limit ? page.at(-1) : undefined;
     return {
       items: items.filter((item) => item !== undefined).sort(byNextAttempt),
-      cursor: last === undefined ? null : cursorOf(last),
+      cursor: last === undefined ? null : cursorOf({ kind: last.kind, shard: last.shard, key: last.entry.key }),
     };
   };
 }
@@ -46,7 +51,7 @@ async function readEntries(
   tables: Record<PendingKind, PendingTable>,
   wanted: PendingKind[],
   limit: number,
-  after: Position | undefined,
+  after: PendingPosition | undefined,
 ): Promise<Found[]> {
   const shards = wanted.flatMap((kind) => Array.from({ length: fulfilmentShards }, (_, shard) => ({ kind, shard })));
   const isBefore = ({ kind, shard }: { kind: PendingKind; shard: number }) =>
@@ -92,26 +97,4 @@ async function pendingItem(
 
 function byNextAttempt(a: PendingItem, b: PendingItem): number {
   return Date.parse(a.nextAttemptAt) - Date.parse(b.nextAttemptAt);
-}
-
-interface Position {
-  kind: PendingKind;
-  shard: number;
-  key: string;
-}
-
-function cursorOf({ kind, shard, entry }: Found): string {
-  return Buffer.from(`${kind}.${shard}.${entry.key}`).toString('base64url');
-}
-
-/** @throws Problem invalid_request */
-function positionOf(cursor: string): Position {
-  const text = Buffer.from(cursor, 'base64url').toString('latin1');
-  const [, kind, shard, key] = /^(consume|grant)\.(\d{1,2})\.(due\.attempt\.[0-9a-f.-]{1,150})$/.exec(text) ?? [];
-  if (kind === undefined || key === undefined) {
-    throw new Problem('invalid_request', 'The request does not fit the schema of this route; see errors.', {
-      errors: [{ path: '/query/cursor', message: 'is not a cursor of this list' }],
-    });
-  }
-  return { kind: kind as PendingKind, shard: Number(shard), key };
 }

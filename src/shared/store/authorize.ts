@@ -135,18 +135,48 @@ async function sendAsUser(
       entra.acceptances.note(token, call.log);
       return { response };
     }
-    const fault = authFaultOf(response);
     const problem = problemFromResponse(response, isTokenGood(parts));
     refused = { response, problem };
-    const step = fault === null ? 'none' : nextStep(fault, tried);
-    if (fault === null || step === 'none') return refused;
+    const last = await withoutOtherIdentity(parts, call, userKey, { token, key, sentAt, response, problem }, tried);
+    if (last) return last;
+  }
+}
+
+/** A call that was refused, and what it was sent with. */
+interface Refusal {
+  token: string;
+  key: string;
+  /** Epoch ms. */
+  sentAt: number;
+  response: StoreResponse;
+  problem: Problem;
+}
+
+/**
+ * Replaces what the refusal may be about. What there is no other of is not sent again.
+ * @param tried what was replaced, or could not be, in this call so far
+ * @returns undefined if there is another token or key to send with; else the answer
+ */
+async function withoutOtherIdentity(
+  parts: AskParts,
+  call: CallContext,
+  userKey: UserKey,
+  { token, key, sentAt, response, problem }: Refusal,
+  tried: { newToken: boolean; newKey: boolean },
+): Promise<Answer | undefined> {
+  const fault = authFaultOf(response);
+  if (fault === null) return { response, problem };
+  for (let step = nextStep(fault, tried); step !== 'none'; step = nextStep(fault, tried)) {
     tried[step] = true;
-    if (step === 'newToken') await entra.replace('service', { token, sentAt }, call.log);
-    else if (userKey.current() === key) {
+    if (step === 'newToken') {
+      if (await parts.entra.replace('service', { token, sentAt }, call.log)) return undefined;
+    } else {
+      if (userKey.current() !== key) return undefined;
       const failed = await userKey.replace(call, key).then(() => undefined, problemOrThrow);
-      if (failed) return { response, problem: problemWithoutKey(fault, failed, problem, isTokenGood(parts)) };
+      return failed && { response, problem: problemWithoutKey(fault, failed, problem, isTokenGood(parts)) };
     }
   }
+  return { response, problem };
 }
 
 /** @throws NothingSentError if there is no token, or too little time for an answer */

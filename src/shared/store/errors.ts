@@ -4,7 +4,7 @@ import { routePrefix } from '../contract/route.ts';
 import { putStoreIds, storeIdsContract } from '../contract/storeIds.ts';
 import { scrub } from '../lib/log.ts';
 import { optionalText, storeObject, textOf } from './answer.ts';
-import { defaultOutageSeconds, type StoreResponse } from './response.ts';
+import { defaultOutageSeconds, noUsableAnswer, type StoreResponse } from './response.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
 
@@ -94,7 +94,9 @@ export function isStoreRefusal(response: StoreResponse): boolean {
 export function problemFromResponse(response: StoreResponse, tokenIsGood = false): Problem {
   const store = response.error;
   if (response.status === 429) {
-    return new Problem('store_throttled', 'The Store limits the rate of this user\u2019s calls.', {
+    const detail =
+      'The Store limits the rate of this user\u2019s calls. Send the same request again after the seconds of Retry-After.';
+    return new Problem('store_throttled', detail, {
       retryAfterSeconds: response.retryAfterSeconds ?? defaultThrottleSeconds,
       store,
     });
@@ -103,7 +105,9 @@ export function problemFromResponse(response: StoreResponse, tokenIsGood = false
   if (fault === 'key' || (fault === 'undecided' && tokenIsGood)) return storeIdExpired('key', { store });
   if (fault === 'service' || fault === 'undecided') return serviceRefused(response);
   if (fault === null && isStoreRefusal(response)) {
-    return new Problem('store_rejected', 'The Store refused the request for good.', { store });
+    const detail =
+      'The Store refused the request for good: `store` says why. Correct the request; as it is, it will be refused again.';
+    return new Problem('store_rejected', detail, { store });
   }
   return storeUnavailable({ store, retryAfterSeconds: response.retryAfterSeconds });
 }
@@ -137,7 +141,8 @@ export function problemFromXTokenResponse(response: StoreResponse): Problem {
     });
   }
   if (response.status === 403) {
-    const detail = 'The X-token is for another sandbox or relying party (http://licensing.xboxlive.com).';
+    const detail =
+      'The X-token is for another sandbox or relying party. Get one for http://licensing.xboxlive.com in the sandbox of this deployment.';
     return new Problem('xbox_rejected', detail, { store });
   }
   return problemFromResponse(response);
@@ -146,7 +151,7 @@ export function problemFromXTokenResponse(response: StoreResponse): Problem {
 export function storeUnavailable(
   about: { store?: StoreErrorInfo; retryAfterSeconds?: number | null; cause?: unknown } = {},
 ): Problem {
-  return new Problem('store_unavailable', 'The Store gave no usable answer.', {
+  return new Problem('store_unavailable', noUsableAnswer, {
     ...about,
     retryAfterSeconds: about.retryAfterSeconds ?? defaultOutageSeconds,
   });

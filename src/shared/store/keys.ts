@@ -31,6 +31,7 @@ export function createKeysApi(send: SendToStore, urls: Record<KeyKind, string>):
         body: { serviceTicket: serviceToken, key },
         // A renewal that is sent twice makes two keys, both good.
         retry: readRetryPolicy,
+        lane: 'renewals',
       });
       if (!isSuccess(response)) throw new StoreRefusedError(operation, response, problemFromResponse(response));
       const parsed = renewed.safeParse(response.body);

@@ -12,6 +12,9 @@ export interface StoreResponse {
 
 export const defaultOutageSeconds = 5;
 
+export const noUsableAnswer =
+  'The Store gave no usable answer. Send the same request again after the seconds of Retry-After.';
+
 /** A call is not sent with less time than an answer takes: the Store might act, and nobody would know. */
 export const leastAnswerMs = 2000;
 
@@ -23,7 +26,7 @@ export function isSuccess({ status }: Pick<StoreResponse, 'status'>): boolean {
 /** No answer, or none that could be read: what was asked may or may not have happened. */
 export class StoreNoResponseError extends Problem {
   constructor(cause: unknown) {
-    super('store_unavailable', 'The Store gave no usable answer.', { retryAfterSeconds: defaultOutageSeconds, cause });
+    super('store_unavailable', noUsableAnswer, { retryAfterSeconds: defaultOutageSeconds, cause });
   }
 }
 
@@ -33,6 +36,9 @@ export class NothingSentError extends Problem {
     super(problem.code, problem.message, problem.details);
   }
 }
+
+/** No connection to the Store could be made. It may be possible in a moment, unlike with other calls of which nothing was sent. */
+export class StoreNotReachedError extends NothingSentError {}
 
 export function tooLittleTime(): NothingSentError {
   const detail = 'Too little time was left to ask the Store; try again.';

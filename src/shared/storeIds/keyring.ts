@@ -114,7 +114,7 @@ async function resolveKey(parts: KeyringParts, call: CallContext, row: StoredSto
   }
   const key = await cipher.decrypt(row, row, call.log);
   await withTimeout(reencryptionMs, 're-encryption', reencrypt(parts, call, row, key)).catch((fault: unknown) =>
-    call.log('warn', 'storeId.notReencrypted', { kind: row.kind, ...faultFields(fault) }),
+    logNotReencrypted(call, row, fault),
   );
   return key;
 }
@@ -131,8 +131,12 @@ async function reencrypt(
     // With the ETag of the row: a newer key that came meanwhile stays.
     await table.put([{ ...row, ...(await cipher.encrypt(key, row, call.log)) }]);
   } catch (fault) {
-    call.log('warn', 'storeId.notReencrypted', { kind: row.kind, ...faultFields(fault) });
+    logNotReencrypted(call, row, fault);
   }
+}
+
+function logNotReencrypted(call: CallContext, { userId, account, kind }: StoredStoreId, fault: unknown): void {
+  call.log('warn', 'storeId.notReencrypted', { userId, account, kind, ...faultFields(fault) });
 }
 
 /**

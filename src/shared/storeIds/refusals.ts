@@ -47,9 +47,10 @@ export function createRefusals(parts: RefusalParts): { add(refusal: KeyRefusal):
     const proven = waiting.filter(isProven).slice(0, writtenAtOnce);
     waiting = waiting.filter((refusal) => !proven.includes(refusal));
     for (const refusal of proven) {
-      await recordRefusal(parts, refusal, log).catch((fault: unknown) =>
-        log('warn', 'storeId.refusalNotRecorded', { kind: refusal.owner.kind, ...faultFields(fault) }),
-      );
+      await recordRefusal(parts, refusal, log).catch((fault: unknown) => {
+        const { userId, account, kind } = refusal.owner;
+        log('warn', 'storeId.refusalNotRecorded', { userId, account, kind, ...faultFields(fault) });
+      });
     }
   };
 

@@ -48,9 +48,10 @@ export function createStoreIds(parts: StoreIdsParts): StoreIds {
       const candidates = decodeKeys(parts, userId, body);
       const stored = await rowsOfAccount(table, userId, account);
       const publisherUserId = body.publisherUserId === userId ? undefined : body.publisherUserId;
-      const rows = await newRows(parts, call, { userId, account, publisherUserId }, candidates, stored);
-      const { unchanged, written } = await writeRows(parts, userId, account, rows, stored);
-      const kinds = written.map(({ kind }) => kind);
+      const keys = await newKeys(parts, call, { userId, account, publisherUserId }, candidates, stored);
+      const { unchanged, written } = await writeRows(parts, call, { userId, account }, keys, stored);
+      // A key that can no longer be renewed is no news for those who wait.
+      const kinds = written.filter(({ unrenewable }) => !unrenewable).map(({ kind }) => kind);
       if (kinds.length > 0) await onKeysRegistered(call, userId, account, kinds);
       return { userId, account, ...infoByKind([...unchanged, ...written], clock.now()) };
     },
@@ -86,21 +87,28 @@ function decodeKeys(
   });
 }
 
+/** A key that is to be stored. */
+interface NewKey {
+  key: string;
+  row: StoreIdRow;
+}
+
 /** Those keys of a request that replace stored ones, renewed if they have expired, and encrypted. @throws Problem */
-async function newRows(
+async function newKeys(
   parts: StoreIdsParts,
   call: CallContext,
   user: KeyUser,
   candidates: Candidate[],
   stored: StoredStoreId[],
-): Promise<StoreIdRow[]> {
+): Promise<NewKey[]> {
   const { cipher } = parts;
   const newer = candidates.filter(({ kind, claims }) => replaces(claims, ofKind(stored, kind)));
   const renewed = await Promise.all(newer.map((one) => renewIfExpired(parts, call, user, one)));
   return Promise.all(
     renewed.map(async ({ kind, key, claims }) => {
       const owner = { ...user, kind };
-      return { ...owner, ...(await cipher.encrypt(key, owner, call.log)), ...claims, unrenewable: false };
+      const encrypted = await cipher.encrypt(key, owner, call.log);
+      return { key, row: { ...owner, ...encrypted, ...claims, unrenewable: false } };
     }),
   );
 }
@@ -119,20 +127,24 @@ async function renewIfExpired(
 
 /** Writes the rows that replace what is stored, all or none. @throws Problem unavailable */
 function writeRows(
-  { clock, table }: StoreIdsParts,
-  userId: string,
-  account: string,
-  rows: StoreIdRow[],
+  parts: StoreIdsParts,
+  call: CallContext,
+  { userId, account }: { userId: string; account: string },
+  keys: NewKey[],
   stored: StoredStoreId[],
 ): Promise<{ unchanged: StoredStoreId[]; written: StoreIdRow[] }> {
+  const { clock, table } = parts;
   return updateWithRetry(
     stored,
     () => rowsOfAccount(table, userId, account),
     async (current) => {
-      const written = rows.filter((row) => replaces(row, ofKind(current, row.kind)));
+      const newer = keys.filter(({ row }) => replaces(row, ofKind(current, row.kind)));
+      const written = await Promise.all(
+        newer.map((one) => successorOf(parts, call, one, ofKind(current, one.row.kind))),
+      );
       const unchanged = current.filter((row) => !written.some(({ kind }) => kind === row.kind));
       if (written.length === 0) return { unchanged, written };
-      const conflict = (await table.put(written.map((row) => successorOf(row, current)))) === 'conflict';
+      const conflict = (await table.put(written)) === 'conflict';
       return conflict ? 'conflict' : { unchanged, written };
     },
     {
@@ -159,10 +171,28 @@ function ofKind(rows: StoredStoreId[], kind: KeyKind): StoredStoreId | undefined
   return rows.find((row) => row.kind === kind);
 }
 
-/** A row as the successor of the stored one. What is remembered for the account stays: a game may register a key at each start. */
-function successorOf(row: StoreIdRow, stored: StoredStoreId[]): StoreIdRow & { etag?: string } {
-  const replaced = ofKind(stored, row.kind);
-  return replaced ? { ...row, etag: replaced.etag, seen: replaced.seen } : row;
+/**
+ * A row as the successor of the stored one. What is remembered for the account stays, and for the same key also how often the Store
+ * has refused it: a game may register a key at each start.
+ */
+async function successorOf(
+  { cipher }: StoreIdsParts,
+  call: CallContext,
+  { key, row }: NewKey,
+  replaced: StoredStoreId | undefined,
+): Promise<StoreIdRow & { etag?: string }> {
+  if (!replaced) return row;
+  const { etag, seen, unrenewable, refusedAt, issuedAt } = replaced;
+  const next = { ...row, etag, seen };
+  if (issuedAt !== row.issuedAt) return next;
+  // A stored key that cannot be read is replaced: that is how it is mended.
+  const storedKey = await cipher.decrypt(replaced, replaced, call.log).catch(undefinedOfProblem);
+  return storedKey === key ? { ...next, unrenewable, refusedAt } : next;
+}
+
+/** @throws a fault that is no problem */
+function undefinedOfProblem(fault: unknown): undefined {
+  if (!(fault instanceof Problem)) throw fault;
 }
 
 function infoByKind(rows: StoreIdRow[], now: number): Partial<Record<KeyKind, KeyInfo>> {

@@ -8,7 +8,13 @@ import { FailureMemory } from '../lib/failureMemory.ts';
 import { faultFields } from '../lib/log.ts';
 import { authFaultOf, storeIdExpired, storeUnavailable } from '../store/errors.ts';
 import type { KeysApi } from '../store/keys.ts';
-import { leastAnswerMs, NothingSentError, StoreRefusedError, tooLittleTime } from '../store/response.ts';
+import {
+  leastAnswerMs,
+  NothingSentError,
+  StoreNotReachedError,
+  StoreRefusedError,
+  tooLittleTime,
+} from '../store/response.ts';
 import { keyIdOf } from './refusals.ts';
 import { countsAgainstKey, renewalFaultOf } from './renewalPolicy.ts';
 
@@ -69,7 +75,7 @@ export function createSuccessors(parts: SuccessorParts): Successors {
         return acceptedRenewal(parts, call, owner, await askStore(parts, call, owner.kind, key, onToken));
       } catch (fault) {
         const renewal = failedRenewal(fault, owner.kind);
-        if (!(fault instanceof NothingSentError)) failures.remember(keyIdOf(key), { renewal, token }, pauseMs(renewal));
+        if (saysSomething(fault)) failures.remember(keyIdOf(key), { renewal, token }, pauseMs(renewal));
         const counts = fault instanceof StoreRefusedError && countsAgainstKey(fault.response);
         if (counts) onRefused?.({ token, at: clock.now() });
         return renewal;
@@ -78,8 +84,13 @@ export function createSuccessors(parts: SuccessorParts): Successors {
   };
 }
 
+/** Whether a failure is likely to come again. A call for which there was no token, time or free connection says nothing of the Store. */
+function saysSomething(fault: unknown): boolean {
+  return !(fault instanceof NothingSentError) || fault instanceof StoreNotReachedError;
+}
+
 /**
- * Asks again if the Store refuses the service token, with a new one if it can be at fault.
+ * Asks again if the Store refuses the service token, with a new one if there is another one.
  * @param onToken is told of each service token before it is sent
  * @throws NothingSentError, StoreRefusedError, StoreNoResponseError, Problem
  */
@@ -91,7 +102,7 @@ async function askStore(
   onToken: (token: string) => void,
 ): Promise<string> {
   const { entra, keys, clock } = parts;
-  const ask = async (): Promise<{ key: string } | { refused: StoreRefusedError }> => {
+  const ask = async (): Promise<{ key: string } | { refused: StoreRefusedError; hasOtherToken: boolean }> => {
     const token = await serviceToken(parts, call);
     onToken(token);
     const sentAt = clock.now();
@@ -101,12 +112,12 @@ async function askStore(
       return { key: renewed };
     } catch (fault) {
       if (!(fault instanceof StoreRefusedError) || authFaultOf(fault.response) !== 'service') throw fault;
-      await entra.replace('service', { token, sentAt }, call.log);
-      return { refused: fault };
+      return { refused: fault, hasOtherToken: await entra.replace('service', { token, sentAt }, call.log) };
     }
   };
   const first = await ask();
   if ('key' in first) return first.key;
+  if (!first.hasOtherToken) throw first.refused;
   const second = await ask().catch((fault: unknown) => {
     throw fault instanceof NothingSentError ? first.refused : fault;
   });
@@ -129,7 +140,7 @@ function acceptedRenewal(
   owner: RenewalOwner,
   key: string,
 ): Renewal {
-  const { kind, userId, publisherUserId = userId } = owner;
+  const { kind, userId, account, publisherUserId = userId } = owner;
   try {
     return {
       outcome: 'renewed',
@@ -137,7 +148,7 @@ function acceptedRenewal(
       claims: decodeStoreId(key, { kind, clientId, publisherUserId, now: clock.now() }),
     };
   } catch (cause) {
-    call.log('warn', 'renewal.unreadable', { kind, ...faultFields(cause) });
+    call.log('warn', 'renewal.unreadable', { userId, account, kind, ...faultFields(cause) });
     throw storeUnavailable({ cause });
   }
 }
@@ -149,7 +160,7 @@ function failedRenewal(fault: unknown, kind: KeyKind): Renewal {
   // A refused service and a failure of the Store say nothing about the key.
   if (about === null || about === 'service' || about === 'store') return { outcome: 'later', problem: fault };
   const problem = storeIdExpired(`${kind} key`, { store: fault.response.error });
-  return { outcome: 'refused', named: about !== 'undecided', problem };
+  return { outcome: 'refused', named: about === 'key', problem };
 }
 
 function pauseMs(renewal: Renewal): number {

@@ -38,6 +38,8 @@ test.each([
   'sv=1&sig=abc',
   `whsec_${'a1B2'.repeat(8)}`,
   'abc8Q~Kd82hs-d7Jh2lSh27dhS72ldjHs72hWqLz',
+  'Xyz8Q~aBcDeF.gHiJkLmNoPqRsTuVwXyZ0123456',
+  '.~_7Q~ab.cd.ef.gh.ij.kl.mn.op.qr.st.uv.w',
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
 ])('%s is replaced by a new id', (id) => {
   expect(correlationIdOf(id)).toMatch(uuid);

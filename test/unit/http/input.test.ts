@@ -5,6 +5,7 @@ import { consumeContract, postConsume } from '../../../src/shared/contract/consu
 import { getEvents, postEventsAck } from '../../../src/shared/contract/events.ts';
 import { contracts } from '../../../src/shared/contract/index.ts';
 import { getHealth } from '../../../src/shared/contract/operations.ts';
+import { cursorOf, getPending } from '../../../src/shared/contract/pending.ts';
 import { Problem } from '../../../src/shared/contract/problems.ts';
 import type { Operation } from '../../../src/shared/contract/route.ts';
 import { getStoreIds } from '../../../src/shared/contract/storeIds.ts';
@@ -201,5 +202,23 @@ test('every operation that takes a body documents 411 and 413', () => {
     for (const { body, problems } of operations as readonly Operation[]) {
       if (body) expect(problems, name).toEqual(expect.arrayContaining(['length_required', 'payload_too_large']));
     }
+  }
+});
+
+test('a cursor is parsed here, and a wrong one is refused as any other member', async () => {
+  const position = { kind: 'grant', shard: 7, key: 'due.attempt.001795415700000.ab12.cd-34' } as const;
+  const { query } = await parse(getPending, { path: `/api/pending?cursor=${cursorOf(position)}` });
+  expect(query).toEqual({ limit: 50, cursor: position });
+  const other = await refused(getEvents, { path: '/api/x?limit=x' });
+  for (const text of ['x', Buffer.from('consume.1.due.event.1').toString('base64url')]) {
+    const problem = await refused(getPending, { path: `/api/pending?cursor=${text}` });
+    expect(problem).toMatchObject({
+      code: 'invalid_request',
+      message: other.message,
+      details: {
+        errors: [{ path: '/query/cursor', message: 'is not a cursor of this list' }],
+        wrongFields: ['/query/cursor'],
+      },
+    });
   }
 });

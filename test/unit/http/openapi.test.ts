@@ -162,6 +162,21 @@ describe.each(operations)('%s', (_title, operation, it) => {
   });
 });
 
+test('an overload is among the answers of every operation that counts its requests', () => {
+  for (const { route, operations: all, ...contract } of contracts) {
+    for (const { method } of all) {
+      const { content, description = '' } = described(`${method} /${route}`).responses[503] ?? {};
+      const isNamed = 'application/problem+json' in (content ?? {}) && description.includes('`unavailable`');
+      expect(isNamed, route).toBe(!('takesNoPlace' in contract));
+    }
+  }
+});
+
+test('the cursor of a page is a text', () => {
+  const cursor = described('GET /pending').parameters.find(({ name }) => name === 'cursor');
+  expect(cursor).toMatchObject({ required: false, schema: { type: 'string', maxLength: 400 } });
+});
+
 /** Query parameters as they arrive. */
 const texts = (query: Operation['examples']['query']) =>
   query && Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));

@@ -1,6 +1,7 @@
 import { HttpRequest, type InvocationContext } from '@azure/functions';
 import { expect, test } from 'vitest';
 import { postEventsAck } from '../../../src/shared/contract/events.ts';
+import { healthContract } from '../../../src/shared/contract/operations.ts';
 import { mostAtOnce, requestHandler } from '../../../src/shared/http/serve.ts';
 
 const contract = {
@@ -66,4 +67,22 @@ test('a fault is answered without its text, and logged with its stack', async ()
   const line = JSON.parse(lines.at(-1) ?? '');
   expect(line).toMatchObject({ event: 'request', code: 'internal', fault: 'TypeError: inner text' });
   expect(line.stack).toMatch(/^at .*serve\.test\.ts:\d+/);
+});
+
+test('health is answered however many ask at once: 503 says only that something fails', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const health = requestHandler(healthContract, {
+    GET: async () => {
+      await released;
+      return { body: { status: 'ok', checks: [] } };
+    },
+  });
+  const context = { info: () => undefined, warn: () => undefined } as unknown as InvocationContext;
+  const ask = () => health(new HttpRequest({ method: 'GET', url: 'http://localhost/api/health' }), context);
+  const answers = Array.from({ length: mostAtOnce + 1 }, ask);
+  release();
+  expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
 });

@@ -60,6 +60,29 @@ test('an early refresh that fails is no error, and is tried again after 30 s', a
   expect((await entra.token('service', log)).token).toBe('t3');
 });
 
+test('the line about a failed refresh says when the token expires, as a time', async () => {
+  const { entra, clock, faults } = entraAt();
+  const { log, lines } = testCall();
+  await entra.token('service', log);
+  clock.advance(56 * minute);
+  faults.push(new Error('down'));
+  await entra.token('service', log);
+  await new Promise(setImmediate);
+  expect(lines.at(-1)).toMatch(/entra\.refreshFailed.*"expiresAt":"2026-11-22T07:35:00\.000Z"/);
+});
+
+test('whether there is another token than the refused one', async () => {
+  const { entra, token, faults, clock, log } = await withRefusedToken();
+  const replace = (refused = token) => entra.replace('service', { token: refused, sentAt: clock.now() }, log);
+  faults.push(new Error('down'));
+  expect(await replace()).toBe(false);
+  clock.advance(minute);
+  expect(await replace()).toBe(true);
+  expect(await replace()).toBe(true);
+  // Young.
+  expect(await replace('t3')).toBe(false);
+});
+
 /** An hour-old service token that the Store has refused just now. */
 async function withRefusedToken() {
   const made = entraAt();

@@ -1,6 +1,6 @@
 import type { InvocationContext } from '@azure/functions';
 import { afterEach, expect, test, vi } from 'vitest';
-import { faultFields, invocationLog, stackFields, structuredLog } from '../../../src/shared/lib/log.ts';
+import { faultFields, invocationLog, scrub, stackFields, structuredLog } from '../../../src/shared/lib/log.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -34,6 +34,11 @@ test('a message that is empty is replaced by the code, a circle ends, and secret
   expect(faultFields(circle).fault).toBe('Error: b -> Error: a');
   expect(faultFields(new Error('of eyJhbGciOiJub25lIn0.e30.x')).fault).toBe('Error: of [redacted]');
   expect(faultFields('text').fault).toBe('string');
+});
+
+test('a client secret of Entra is blanked out, whatever stands in it', () => {
+  for (const secret of ['Xyz8Q~aBcDeF.gHiJkLmNoPqRsTuVwXyZ0123456', '.~_7Q~ab-cd_ef~gh'])
+    expect(scrub(`the secret "${secret}" is wrong`)).toBe('the secret "[redacted]" is wrong');
 });
 
 test('the stack has the places of the innermost cause first, and no messages', () => {

@@ -22,12 +22,14 @@ interface Asking {
   /** What comes of an attempt to replace the key. */
   replace?: () => Promise<void>;
   deadlineMs?: number;
+  /** How old the service token is. */
+  tokenAgeMs?: number;
 }
 
 /** A Store that answers in turn, an Entra whose tokens are old enough to be at fault, and a key that can be replaced once. */
 function asking(
   answers: (StoreResponse | Error)[],
-  { tokenIsGood = false, replace, deadlineMs = 45_000 }: Asking = {},
+  { tokenIsGood = false, replace, deadlineMs = 45_000, tokenAgeMs = 120_000 }: Asking = {},
 ) {
   const sent: StoreRequest[] = [];
   const clock = testClock();
@@ -38,7 +40,7 @@ function asking(
     state.tokens += 1;
     return { token: `token ${state.tokens}`, expiresOnTimestamp: clock.now() + 3600_000 };
   }, clock);
-  const call = testCall({ deadline: clock.now() + 120_000 + deadlineMs });
+  const call = testCall({ deadline: clock.now() + tokenAgeMs + deadlineMs });
   const userKey: UserKey = {
     current: () => key,
     replace: async () => {
@@ -58,7 +60,7 @@ function asking(
   );
   const ask: typeof askStore = async (...asked) => {
     await entra.token('service', call.log).catch(() => undefined);
-    clock.advance(120_000);
+    clock.advance(tokenAgeMs);
     if (tokenIsGood) entra.acceptances.note('another token', call.log);
     return askStore(...asked);
   };
@@ -197,6 +199,36 @@ test.each<[string, StoreResponse, Asking, string, number]>([
   expect(fault).toBeInstanceOf(StoreRefusedError);
   expect(fault).toMatchObject({ code, response: refused });
   expect(sent).toHaveLength(times);
+});
+
+const young = { tokenAgeMs: 30_000 };
+
+test('a token that is not replaced is not sent again with the same key: the key comes next', async () => {
+  const { asUser, identities } = asking([badToken, done], young);
+  expect((await asUser()).value).toEqual({ value: 1 });
+  expect(identities()).toEqual([
+    ['Bearer token 1', 'key 1'],
+    ['Bearer token 1', 'key 2'],
+  ]);
+});
+
+test.each<[string, StoreResponse, Asking, string]>([
+  ['the service', unauthorized('partneraadticketrequired'), young, 'store_unauthorized'],
+  ['the Store itself', failure('InternalAadAuthenticationError'), young, 'store_unavailable'],
+  ['one of the two, without another key', badToken, { ...young, replace: noOtherKey(false) }, 'store_unauthorized'],
+])('a refusal about %s, without another token, is the answer to the one call', async (_name, refused, how, code) => {
+  const { asUser, sent } = asking([refused], how);
+  await expect(asUser()).rejects.toMatchObject({ code, response: refused });
+  expect(sent).toHaveLength(1);
+});
+
+test('a token that cannot be replaced, since Entra gives none, is not sent again either', async () => {
+  const refused = unauthorized('partneraadticketrequired');
+  const { asUser, sent, state, call, ask, operation } = asking([done, refused], { deadlineMs: 300_000 });
+  await ask(call, { current: () => 'key 1', replace: async () => undefined }, operation);
+  state.entraFault = new Problem('unavailable', 'no');
+  await expect(asUser()).rejects.toMatchObject({ code: 'store_unauthorized' });
+  expect(sent).toHaveLength(2);
 });
 
 test('a service that cannot be identified sends nothing, and says so', async () => {

@@ -1,12 +1,15 @@
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Agent } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
-import { createConnections } from '../../../src/shared/store/connections.ts';
-import { NothingSentError, StoreNoResponseError } from '../../../src/shared/store/response.ts';
+import { systemClock } from '../../../src/shared/lib/clock.ts';
+import { createConnections, createStoreAgent } from '../../../src/shared/store/connections.ts';
+import { createKeysApi } from '../../../src/shared/store/keys.ts';
+import { NothingSentError, StoreNoResponseError, StoreNotReachedError } from '../../../src/shared/store/response.ts';
 import { idempotentRetryPolicy, type RetryPolicy } from '../../../src/shared/store/retry.ts';
-import { createStoreTransport, type TransportOptions } from '../../../src/shared/store/transport.ts';
+import { createStoreTransport, type SendToStore, type TransportOptions } from '../../../src/shared/store/transport.ts';
 import { testCall, testClock } from '../../support/call.ts';
 import { json, type Received, type Reply, scripted } from '../../support/httpServer.ts';
+import { answer } from '../../support/storeAnswer.ts';
 
 const once: RetryPolicy = { attempts: 1, onNoResponse: false, onThrottling: false };
 const silent: Reply = () => undefined;
@@ -92,11 +95,135 @@ test('the time to make a connection is not the Store\u2019s', async () => {
   expect((await post()).body).toEqual({ fine: true });
 });
 
-test('hosts have connections of their own', async () => {
-  const connections = createConnections(new Agent(), 1);
-  expect(await connections.take('https://a.example/x', 0)).toBe(true);
-  expect(await connections.take('https://b.example/x', 0)).toBe(true);
-  expect(await connections.take('https://a.example/y', 0)).toBe(false);
-  connections.giveBack('https://a.example/y');
-  expect(await connections.take('https://a.example/y', 0)).toBe(true);
+test('hosts have connections of their own, and so have renewals', async () => {
+  const { line } = createConnections(new Agent(), 1);
+  expect(await line('https://a.example/x', 'calls').take(0)).toBe(true);
+  expect(await line('https://b.example/x', 'calls').take(0)).toBe(true);
+  expect(await line('https://a.example/x', 'renewals').take(0)).toBe(true);
+  expect(await line('https://a.example/y', 'calls').take(0)).toBe(false);
+  expect(await line('https://a.example/y', 'renewals').take(0)).toBe(false);
+  line('https://a.example/y', 'calls').giveBack();
+  expect(await line('https://a.example/y', 'renewals').take(0)).toBe(false);
+  expect(await line('https://a.example/y', 'calls').take(0)).toBe(true);
+});
+
+test('renewals that hang take a few connections, and wait for one shortly; queries go on', async () => {
+  const received: Received[] = [];
+  const server = await scripted(
+    ...Array.from({ length: 16 }, (): Reply => (_response, request) => received.push(request)),
+    json(200, { fine: true }),
+  );
+  const clock = testClock();
+  const dispatcher = createStoreAgent();
+  onTestFinished(() => dispatcher.destroy());
+  const send = createStoreTransport({ clock, random: () => 0, dispatcher });
+  const call = () => testCall({ deadline: clock.now() + 45_000 });
+  const renew = { operation: 'renew', url: `${server.url}/renew`, body: {}, retry: once, lane: 'renewals' } as const;
+  const from = performance.now();
+  const ended: string[] = [];
+  const renewals = Array.from({ length: 120 }, () =>
+    send(call(), renew)
+      .then(String, kindOf)
+      .then((outcome) => ended.push(outcome)),
+  );
+  await expect.poll(() => received.length).toBe(16);
+  const query = await send(call(), { operation: 'query', url: `${server.url}/query`, body: {}, retry: once });
+  expect(query.body).toEqual({ fine: true });
+  // Those that are sent have no answer yet.
+  await expect.poll(() => ended.length, { timeout: 4000 }).toBe(104);
+  expect(performance.now() - from).toBeLessThan(4000);
+  expect(new Set(ended)).toEqual(new Set(['NothingSentError']));
+  await dispatcher.destroy();
+  await Promise.all(renewals);
+});
+
+test('a key is renewed by the connections of renewals', async () => {
+  const lanes: unknown[] = [];
+  const send: SendToStore = async (_call, { lane }) => {
+    lanes.push(lane);
+    return answer(200, { key: 'k' });
+  };
+  const urls = { collections: 'https://c.example', purchase: 'https://p.example' };
+  await createKeysApi(send, urls).renew(testCall(), 'collections', 'key', 'token');
+  expect(lanes).toEqual(['renewals']);
+});
+
+/** A server that takes connections and says nothing. */
+async function mute(): Promise<{ url: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+test.each([
+  ['no connection', async () => 'http://127.0.0.1:1', /ECONNREFUSED/],
+  ['no TLS', async () => (await scripted()).url.replace('http:', 'https:'), /SSL/],
+])('%s: nothing was sent, and it is tried again', async (_name, urlOf, cause) => {
+  const { post, call } = sender(await urlOf(), { width: 1 }, idempotentRetryPolicy);
+  const context = call();
+  const fault = await post(undefined, context).catch((thrown: unknown) => thrown);
+  expect(fault).toBeInstanceOf(StoreNotReachedError);
+  expect(fault).toMatchObject({ code: 'store_unavailable', details: { retryAfterSeconds: 5 } });
+  const [line = ''] = context.lines;
+  expect(line).toMatch(/^warn .*"outcome":"notSent".*"attempts":0,"otherAttempts":"notSent"/);
+  expect(line).toMatch(cause);
+});
+
+test('a Store that takes the connection and says nothing for the whole time of the call was sent nothing', async () => {
+  const { url } = await mute();
+  const send = createStoreTransport({ clock: systemClock, random: () => 0 });
+  const from = performance.now();
+  const call = testCall({ deadline: Date.now() + 1500 });
+  const request = { operation: 'op', url, body: {}, retry: idempotentRetryPolicy };
+  await expect(send(call, request)).rejects.toBeInstanceOf(StoreNotReachedError);
+  expect(performance.now() - from).toBeLessThan(2500);
+});
+
+test('a connection that is made after all is not used for a call that has ended', async () => {
+  const server = await scripted();
+  const { hostname, port } = new URL(server.url);
+  let connected: () => void = () => undefined;
+  const closed = new Promise<void>((resolve) => {
+    connected = resolve;
+  });
+  const dispatcher = new Agent({
+    connect: (_options, callback) => {
+      setTimeout(() => {
+        const socket = connect(Number(port), hostname, () => callback(null, socket));
+        socket.once('close', connected);
+      }, 1500);
+    },
+  });
+  const send = createStoreTransport({ clock: systemClock, random: () => 0, dispatcher });
+  const call = testCall({ deadline: Date.now() + 1200 });
+  const request = { operation: 'op', url: server.url, body: {}, retry: once };
+  await expect(send(call, request)).rejects.toBeInstanceOf(StoreNotReachedError);
+  await closed;
+  expect(server.received).toEqual([]);
+});
+
+test('what was sent before counts, if no connection can be made for the retry; and the other way round', async () => {
+  const server = await scripted(json(500, {}), json(200, { fine: true }));
+  const { hostname, port } = new URL(server.url);
+  let connections = 0;
+  const flaky = (refused: number) => {
+    connections = 0;
+    return new Agent({
+      pipelining: 0,
+      connect: (_options, callback) => {
+        connections += 1;
+        if (connections === refused) return void setImmediate(() => callback(new Error('refused'), null));
+        const socket = connect(Number(port), hostname, () => callback(null, socket));
+      },
+    });
+  };
+  const first = sender(server.url, { dispatcher: flaky(2) }, idempotentRetryPolicy);
+  expect((await first.post()).status).toBe(500);
+  const second = sender(server.url, { dispatcher: flaky(1) }, idempotentRetryPolicy);
+  expect((await second.post()).body).toEqual({ fine: true });
 });

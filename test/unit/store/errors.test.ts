@@ -7,6 +7,7 @@ import {
   retryAfterOf,
   storeErrorInfo,
 } from '../../../src/shared/store/errors.ts';
+import { StoreNoResponseError } from '../../../src/shared/store/response.ts';
 import { answer } from '../../support/storeAnswer.ts';
 
 const now = Date.parse('2026-11-22T06:35:00.000Z');
@@ -60,6 +61,18 @@ test('only an error body with a text as code is a refusal of the Store itself', 
     expect(isStoreRefusal(answer(400, body))).toBe(true);
   for (const body of [undefined, 'BadRequest', { code: 400 }, { message: 'no' }, [], { code: null }])
     expect(isStoreRefusal(answer(400, body))).toBe(false);
+});
+
+test.each([
+  [answer(400, { code: 'BadRequest' }), 'store_rejected', /Correct the request/],
+  [answer(429, undefined), 'store_throttled', /again after the seconds of Retry-After/],
+  [answer(500, undefined), 'store_unavailable', /again after the seconds of Retry-After/],
+  [answer(404, undefined), 'store_unavailable', /again after the seconds of Retry-After/],
+])('the detail says what to do: %j', (response, code, advice) => {
+  for (const problem of [problemFromResponse(response), problemFromXTokenResponse(response)])
+    expect(problem).toMatchObject({ code, message: expect.stringMatching(advice) });
+  const silent = new StoreNoResponseError(new Error('x'));
+  expect(silent.message).toMatch(/again after the seconds of Retry-After/);
 });
 
 test('no body breaks the error path', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
 import { problemFromResponse } from '../../../src/shared/store/errors.ts';
 import { StoreNoResponseError } from '../../../src/shared/store/response.ts';
@@ -139,6 +140,27 @@ test.each([
   expect(call.lines.join()).toContain('"outcome":"noResponse"');
   const again = await sending([reply, json(200, { fine: 1 })], { attemptTimeoutMs: hangs ? 3000 : 30_000 });
   expect((await again.outcome()).body).toEqual({ fine: 1 });
+});
+
+test.each([
+  ['HTML', (response, ids) => response.writeHead(200, { ...ids, 'content-type': 'text/html' }).end('<html>')],
+  ['no content', (response, ids) => response.writeHead(204, ids).end()],
+  [
+    'half a body',
+    (response, ids) => {
+      response.writeHead(200, { ...ids, 'content-length': '100' });
+      response.write('{"a":', () => response.destroy());
+    },
+  ],
+] satisfies [
+  string,
+  (response: ServerResponse, ids: Record<string, string>) => unknown,
+][])('a success without JSON is named to support by its headers: %s', async (_name, reply) => {
+  const ids = { 'MS-CorrelationId': 'c1', 'MS-RequestId': 'r1', 'MS-CV': 'v1' };
+  const { outcome, call } = await sending([(response) => reply(response, ids)], { retry: once });
+  await expect(outcome()).rejects.toBeInstanceOf(StoreNoResponseError);
+  const named = { outcome: 'noResponse', cv: 'v1', storeRequestId: 'r1', storeCorrelationId: 'c1' };
+  expect(call.lines.map(parsedLine)).toMatchObject([named]);
 });
 
 test('a redirect is not followed', async () => {

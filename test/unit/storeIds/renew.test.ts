@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest';
+import * as z from 'zod';
 import { createKeyCipher } from '../../../src/shared/identity/cipher.ts';
 import type { Secrets } from '../../../src/shared/identity/secrets.ts';
+import { structuredLog } from '../../../src/shared/lib/log.ts';
+import { createAskStore } from '../../../src/shared/store/authorize.ts';
+import { storeUnavailable } from '../../../src/shared/store/errors.ts';
+import { NothingSentError, StoreNotReachedError } from '../../../src/shared/store/response.ts';
+import { readRetryPolicy } from '../../../src/shared/store/retry.ts';
 import { createKeyring } from '../../../src/shared/storeIds/keyring.ts';
 import type { RefusalHistory } from '../../../src/shared/storeIds/renewalPolicy.ts';
 import { testCall } from '../../support/call.ts';
-import { answer } from '../../support/storeAnswer.ts';
+import { answer, refusal } from '../../support/storeAnswer.ts';
 import { day, keyOf, minute, refused, world } from './world.ts';
 
 const undecided = () => refused('AuthenticationTokenInvalid');
@@ -125,6 +131,88 @@ test.each([
     clock.advance(11 * minute);
   }
   expect(historyOf(await stored())).toEqual([false, undefined]);
+});
+
+test('a service token that is refused and not replaced is not sent again', async () => {
+  const { renew, state, asked, clock } = await dueKey();
+  state.answer = () => refused('PartnerAadTicketRequired');
+  await renew();
+  expect(asked).toHaveLength(1);
+  // Old enough to be at fault.
+  clock.advance(2 * minute);
+  await renew();
+  expect(asked.map(({ token }) => token)).toEqual(['token 1', 'token 1', 'token 2']);
+});
+
+test.each([
+  ['another reason', answer(400, refusal('BadRequest'))],
+  ['no such route', answer(404, refusal('ResourceNotFound'))],
+  ['a token or a key', undecided()],
+])('a refusal for %s does not name the key', async (_name, response) => {
+  const { renew, state } = await dueKey();
+  state.answer = () => response;
+  expect(await renew()).toMatchObject({ outcome: 'refused', named: false });
+});
+
+test('a query whose key cannot be renewed for another reason is refused for its own', async () => {
+  const { keyring, entra, clock, state, callNow } = await dueKey();
+  state.answer = () => answer(400, refusal('BadRequest'));
+  const ask = createAskStore(async () => undecided(), entra, clock);
+  const call = callNow();
+  const key = await keyring.forUser(call, 'u', 'default', 'collections');
+  const query = {
+    operation: 'q',
+    url: 'https://c.example/q',
+    body: () => ({}),
+    retry: readRetryPolicy,
+    schema: z.any(),
+  };
+  await expect(ask(call, key, query)).rejects.toMatchObject({ code: 'store_unauthorized' });
+  await entra.token('service', call.log).then(({ token }) => entra.acceptances.note(token, call.log));
+  await expect(ask(call, key, query)).rejects.toMatchObject({ code: 'store_id_expired' });
+});
+
+test('a renewal for which no connection could be made is remembered; one for which none was free is not', async () => {
+  const { renew, state, asked } = await dueKey();
+  const fault = (Fault: typeof NothingSentError) => () => {
+    throw new Fault(storeUnavailable());
+  };
+  state.answer = fault(NothingSentError);
+  expect(await renew()).toMatchObject({ outcome: 'later', problem: { code: 'store_unavailable' } });
+  state.answer = fault(StoreNotReachedError);
+  await renew();
+  await renew();
+  expect(asked).toHaveLength(2);
+});
+
+test('a line about a key names its user', async () => {
+  const { clock, state, store, callNow, ...made } = await dueKey();
+  const named = /"userId":"u","account":"default","kind":"collections"/;
+  const lines: string[] = [];
+  const log = structuredLog((_level, line) => lines.push(line), 'c');
+  const call = () => ({ ...callNow(), log });
+  const { row = expect.fail('no row') } = (await made.stored()) ?? {};
+  // Unreadable.
+  state.answer = () => answer(200, { key: 'no key' });
+  await made.renewals.renewStored(call(), row);
+  expect(lines.find((line) => line.includes('renewal.unreadable'))).toMatch(named);
+  // Not recorded.
+  clock.advance(minute);
+  state.answer = undecided;
+  await made.renewals.renewStored(call(), row);
+  const { one } = made.table;
+  made.table.one = () => Promise.reject(new Error('down'));
+  clock.advance(1000);
+  made.entra.acceptances.note((await made.entra.token('service', log)).token, log);
+  await expect.poll(() => lines.find((line) => line.includes('storeId.refusalNotRecorded'))).toMatch(named);
+  made.table.one = one;
+  // Not encrypted anew.
+  await store(keyOf(clock.now()));
+  clock.advance(11 * minute);
+  made.put('k', Buffer.alloc(32, 1).toString('base64'));
+  made.table.put = () => Promise.reject(new Error('down'));
+  await made.keyring.forUser(call(), 'u', 'default', 'collections');
+  expect(lines.find((line) => line.includes('storeId.notReencrypted'))).toMatch(named);
 });
 
 test.each([
