@@ -297,3 +297,22 @@ test('a key is replaced only from where it was read; what is known of its renewa
   await table.put([{ ...kept, refusedAt: undefined }]);
   expect((await table.one(row))?.refusedAt).toBeUndefined();
 });
+
+test('the due entry says whether the record waits for its player, also if it is due at the same time as before', async () => {
+  const table = fulfilments();
+  const stored = await written('waits', 'waiting user');
+  const entryOf = async () =>
+    (
+      await Promise.all(
+        Array.from({ length: fulfilmentShards }, (_, shard) => table.due('attempt', shard, now * 2, 1000)),
+      )
+    )
+      .flat()
+      .find(({ userId }) => userId === 'waiting user');
+  expect(await entryOf()).toMatchObject({ waits: false });
+  const waiting = await table.write({ ...stored, reason: 'x_token_required' }, stored);
+  if (waiting === 'conflict') expect.fail('a conflict');
+  expect(await entryOf()).toMatchObject({ waits: true });
+  await table.write({ ...waiting, reason: null }, waiting);
+  expect(await entryOf()).toMatchObject({ waits: false });
+});

@@ -275,3 +275,13 @@ test('of two players of one Store account who match the same line at once, the o
   const second = await conclude(parts, call(), { ...record, result: first.result }, first.result);
   expect(second).toMatchObject({ concluded: true, result: { orders: [{ orderId: 'order-1' }] } });
 });
+
+test('an attempt that knows order ids goes on with them, although a result without ids was kept before', async () => {
+  const { parts, claims, call } = partsOf({ orders: [orderOf(0)] });
+  const withIds = { newQuantity: 0, orders: [{ orderId: 'order-7', lineItemId: 'line', quantity: 1 }] };
+  const record = { ...recordOf('mine'), byRequestIdentity: true, result: lost };
+  expect(await conclude(parts, call(), record, withIds)).toEqual({ concluded: true, result: withIds });
+  expect(claimedOrders(claims)).toEqual(['order-7']);
+  const kept = { ...recordOf('known'), result: withIds };
+  expect((await conclude(parts, call(), kept, lost)).result).toEqual(withIds);
+});
