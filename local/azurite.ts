@@ -3,11 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from './ports.ts';
+import { withTimeout } from '../src/shared/lib/timeout.ts';
 
 export interface RunningAzurite {
   connectionString: string;
@@ -28,53 +26,44 @@ export interface AzuriteOptions {
 const account = 'localstore';
 const startMs = 20_000;
 const stopMs = 5000;
+/** What it says at its start is shorter. */
+const longestText = 4000;
 /** Makes Azurite end with its parent process, however that ends. */
 const wrapper = "process.once('disconnect',()=>process.exit(0));process.channel.unref();require(process.argv[1])";
 
 interface Endpoints {
-  blobPort: number;
   queuePort: number;
   tablePort: number;
 }
 
-/** Starts Azurite on free ports, for tables and queues. Rejects if it does not answer within 20 s. */
+/** Starts Azurite on free ports, for tables and queues. Rejects if it does not listen within 20 s. */
 export async function startAzurite(options: AzuriteOptions = {}): Promise<RunningAzurite> {
   const location = options.location ?? mkdtempSync(join(tmpdir(), 'azurite-'));
   mkdirSync(location, { recursive: true });
   const key = accountKey(location);
-  const [blobPort = 0, queuePort = 0, tablePort = 0] = await freePorts(3);
-  const endpoints = { blobPort, queuePort, tablePort };
-  const child = spawnAzurite(endpoints, key, options.inMemory ? undefined : location);
+  const child = spawnAzurite(key, options.inMemory ? undefined : location);
   const stop = async (): Promise<void> => {
     await stopChild(child);
     if (options.location === undefined) rmSync(location, { recursive: true, force: true });
   };
   try {
-    await Promise.all([queuePort, tablePort].map((port) => waitUntilAnswering(port, child)));
+    const endpoints = await withTimeout(startMs, 'the start of Azurite', listeningPorts(child));
+    return { connectionString: connectionString(endpoints, key), location, pid: child.pid ?? 0, child, stop };
   } catch (fault) {
     await stop();
     throw fault;
   }
-  return {
-    connectionString: connectionString(endpoints, key),
-    location,
-    pid: child.pid ?? 0,
-    child,
-    stop,
-  };
 }
 
-/** Without a location it keeps its data in memory. */
-function spawnAzurite(endpoints: Endpoints, key: string, location: string | undefined): ChildProcess {
+/** Without a location it keeps its data in memory. It takes free ports itself: one that was free a moment ago could be taken. */
+function spawnAzurite(key: string, location: string | undefined): ChildProcess {
   const script = createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js');
   const args = ['-e', wrapper, script, '--silent', '--disableTelemetry', '--skipApiVersionCheck'];
   if (location === undefined) args.push('--inMemoryPersistence');
   else args.push('--location', location);
-  args.push('--blobPort', `${endpoints.blobPort}`);
-  args.push('--queuePort', `${endpoints.queuePort}`);
-  args.push('--tablePort', `${endpoints.tablePort}`);
+  args.push('--blobPort', '0', '--queuePort', '0', '--tablePort', '0');
   return spawn(process.execPath, args, {
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
     // In its own process group: Ctrl-C reaches the parent alone, which ends this process after the parts that use it.
     detached: true,
     env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
@@ -112,23 +101,19 @@ function accountKey(location: string): string {
   }
 }
 
-async function waitUntilAnswering(port: number, child: ChildProcess): Promise<void> {
-  const until = Date.now() + startMs;
-  while (Date.now() < until) {
-    if (child.exitCode !== null) throw new Error(`Azurite ended at its start with code ${child.exitCode}.`);
-    if (await accepts(port)) return;
-    await sleep(50);
-  }
-  throw new Error(`Azurite did not answer within ${startMs / 1000} s.`);
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-      .once('connect', () => {
-        socket.destroy();
-        resolve(true);
-      })
-      .once('error', () => resolve(false));
+/** The ports that it says it listens at. Later lines are read and dropped. */
+function listeningPorts(child: ChildProcess): Promise<Endpoints> {
+  let text = '';
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`Azurite ended at its start with code ${code}.`)));
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text = `${text}${chunk}`.slice(-longestText);
+      const [queuePort, tablePort] = ['Queue', 'Table'].map((service) => {
+        return Number(
+          new RegExp(`Azurite ${service} service is successfully listening at \\S+:(\\d+)\\s`).exec(text)?.[1],
+        );
+      });
+      if (queuePort && tablePort) resolve({ queuePort, tablePort });
+    });
   });
 }

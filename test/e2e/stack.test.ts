@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startHostProcess } from '../../local/hostProcess.ts';
-import { freePorts } from '../../local/ports.ts';
 import { startStack } from '../../local/stack.ts';
+import { freePorts } from '../support/freePorts.ts';
 
 const units = JSON.parse(readFileSync('infra/units.json', 'utf8')) as Record<string, { functions: string[] }>;
 

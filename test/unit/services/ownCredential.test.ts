@@ -2,7 +2,6 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createOwnCredential } from '../../../src/shared/services/platform.ts';
 
 /** Command-line tools that leave a trace when they are started. */
 function tracedTools(): { folder: string; started: () => boolean } {
@@ -17,9 +16,13 @@ function tracedTools(): { folder: string; started: () => boolean } {
 }
 
 test('an own identity that fails starts no command-line tool', async () => {
+  // The programming model says that it is not in a functions host.
+  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const { createOwnCredential } = await import('../../../src/shared/services/platform.ts');
   const { folder, started } = tracedTools();
   onTestFinished(() => {
     vi.unstubAllEnvs();
+    vi.restoreAllMocks();
   });
   vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
   // A managed identity that cannot be reached.
