@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningAzurite, startAzurite } from './azurite.ts';
 import { startEmulators } from './emulatorParts.ts';
 import type { RunningEntra } from './emulators/entra.ts';
@@ -13,6 +14,9 @@ import type { Identities } from './savedState.ts';
 import { openState, saveState, writeRequestFiles } from './stackState.ts';
 import { createTeardown, type Teardown } from './teardown.ts';
 import { createLocalTls } from './tls.ts';
+
+const restartTries = 20;
+const restartPauseMs = 250;
 
 export interface StackOptions {
   /** Default: any free ones. */
@@ -133,10 +137,22 @@ async function startFunctions(settings: Record<string, string>, options: StackOp
     async restart(signal?: NodeJS.Signals): Promise<void> {
       restarting = true;
       await host.stop(signal);
-      host = await start();
+      host = await startOnFreedPort(start);
       restarting = false;
     },
   };
+}
+
+/** While the port is free, an outgoing connection of another process can take it for a moment. */
+async function startOnFreedPort(start: () => Promise<HostProcess>): Promise<HostProcess> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (fault) {
+      if (tries === restartTries || !(fault instanceof Error && fault.message.includes('is in use'))) throw fault;
+    }
+    await sleep(restartPauseMs);
+  }
 }
 
 function watchExit(child: ChildProcess, name: string, { onLost }: StackOptions, isExpected: () => boolean): void {

@@ -1,7 +1,7 @@
 /** What Azure's host does with requests and logs, on the local one; and what the functions make of it. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -156,4 +156,16 @@ test('what a function sees and may log is as on Azure', async () => {
   await expect.poll(() => (text += news())).toMatch(/line of the console[\s\S]*line of the console/);
   expect(text.match(/line during the work/g)).toHaveLength(2);
   expect(text).not.toContain('line after the answer');
+});
+
+test('a restart waits for its port, if another socket took it for a moment', async () => {
+  const { child, port } = stack.host();
+  const other = createServer();
+  child.once('exit', () => other.listen(port, '127.0.0.1'));
+  const restarted = stack.restartHost('SIGKILL');
+  await once(other, 'listening');
+  // The host starts, finds the port taken and ends, before this is over; if it is slower, it finds the port free.
+  setTimeout(() => other.close(), 1500);
+  await restarted;
+  expect((await api('GET', '/api/health')).status).toBe(200);
 });
