@@ -43,18 +43,18 @@ export async function benchRecovery(stack: Stack, logFile: string): Promise<stri
       );
     });
     const from = performance.now();
-    const processed = await recoverAll(stack, log);
+    const settled = await recoverAll(stack, log);
     const each = (performance.now() - from) / size;
-    if (processed !== size) throw new Error(`The recovery processed ${processed} of ${size}.`);
+    if (settled !== size) throw new Error(`The recovery settled ${settled} of ${size}.`);
     first ||= each;
     rows.push([String(size), each.toFixed(2), (each / first).toFixed(2)]);
   }
   return table(['pending consumes recovered', 'ms each', `of that at ${sizes[0]}`], rows);
 }
 
-/** Runs the timer until nothing remains after a run. Returns how many records were processed. */
+/** Runs the timer until a run has time for all of its list. Returns how many records were settled. */
 async function recoverAll(stack: Stack, log: () => string): Promise<number> {
-  let processed = 0;
+  let settled = 0;
   for (;;) {
     log();
     await fetch(`${stack.functionsUrl}/admin/functions/consumeRecovery`, {
@@ -71,7 +71,7 @@ async function recoverAll(stack: Stack, log: () => string): Promise<number> {
       run = /\{"event":"run".*\}/.exec(said);
     }
     const counts = JSON.parse(run[0]);
-    processed += counts['consume.processed'];
-    if (!counts['consume.remaining']) return processed;
+    settled += counts['consume.settled'];
+    if (!counts['consume.timeOver']) return settled;
   }
 }
