@@ -180,6 +180,16 @@ export async function fireRecovery(): Promise<void> {
   expect(answer.status).toBe(202);
 }
 
+/** Runs of the recovery that have ended so far. */
+export const runs = (): number => logText().match(/"event":"run(Failed)?"/g)?.length ?? 0;
+
+/** Runs the recovery timer and waits for the end of the run. */
+export async function recover(): Promise<void> {
+  const before = runs();
+  await fireRecovery();
+  await expect.poll(runs, { interval: 50 }).toBeGreaterThan(before);
+}
+
 /** Requests to the Store for an operation since the start of the test. */
 export const asked = (operation: string): number =>
   stack.store.requests.filter((request) => request.operation === operation).length;

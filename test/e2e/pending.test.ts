@@ -6,9 +6,9 @@ import {
   api,
   asked,
   expectProblem,
-  fireRecovery,
   keysOf,
   logText,
+  recover,
   register,
   stack,
   storeIdsPath,
@@ -31,14 +31,6 @@ const eventsOf = async (user: string) =>
   (await api('GET', '/api/events?limit=500')).body.events.filter(
     ({ subject }: { subject: string }) => subject === user,
   );
-
-/** Runs the recovery and waits for its end. */
-async function recover(): Promise<void> {
-  const runs = () => logText().match(/"event":"run(Failed)?"/g)?.length ?? 0;
-  const before = runs();
-  await fireRecovery();
-  await expect.poll(runs).toBeGreaterThan(before);
-}
 
 test('a consume that was asked with an X-token is never asked again with the stored key of another Store account', async () => {
   await register('two accounts');
@@ -167,13 +159,8 @@ test('pending lists what is not settled, page by page, and nothing else', async 
     expect((await consume({ userId: user, productId: 'COINS', trackingId })).status).toBe(202);
   }
   const orderId = randomUUID();
-  await api('POST', '/api/grants', {
-    userId: 'listed-0',
-    productId: 'GIFT',
-    skuId: '0010',
-    availabilityId: 'GIFT-A1',
-    orderId,
-  });
+  const gift = { userId: 'listed-0', productId: 'GIFT', skuId: '0010', availabilityId: 'GIFT-A1', orderId };
+  await api('POST', '/api/grants', gift);
 
   const consumes = await pending('?kind=consume');
   const mine = consumes.body.items.filter(({ userId }: { userId: string }) => users.includes(userId));
@@ -219,13 +206,7 @@ test('pending lists what is not settled, page by page, and nothing else', async 
   expect(logText()).toMatch(new RegExp(`"userId":"listed-1","id":"${ids.get('listed-1')}","reason":"store_throttled"`));
   stack.store.control.clearFaults();
   for (const user of users) await consume({ userId: user, productId: 'COINS', trackingId: ids.get(user) });
-  await api('POST', '/api/grants', {
-    userId: 'listed-0',
-    productId: 'GIFT',
-    skuId: '0010',
-    availabilityId: 'GIFT-A1',
-    orderId,
-  });
+  await api('POST', '/api/grants', gift);
   const left = (await pending()).body.items.map(({ userId }: { userId: string }) => userId);
   expect(left.filter((userId: string) => users.includes(userId))).toEqual([]);
 });

@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { type Answer, api, fireRecovery, keysOf, logText, stack, storeIdsPath } from '../e2e/harness.ts';
+import { type Answer, api, keysOf, stack, storeIdsPath } from '../e2e/harness.ts';
 import { startTableProxy, type TableProxy } from '../support/tableProxy.ts';
+
+export { recover, runs } from '../e2e/harness.ts';
 
 export let proxy: TableProxy;
 let offsetMs = 0;
@@ -53,16 +55,6 @@ export async function restartLater(ms: number): Promise<void> {
   stack.settings.CLOCK_OFFSET_MS = String(offsetMs);
   await stack.restartHost('SIGKILL');
 }
-
-/** Runs the recovery timer and waits for the end of the run. */
-export async function recover(): Promise<void> {
-  const before = runs();
-  await fireRecovery();
-  await expect.poll(runs, { timeout: 60_000, interval: 50 }).toBeGreaterThan(before);
-}
-
-/** Runs of the recovery that have ended so far. */
-export const runs = (): number => logText().match(/"event":"run(Failed)?"/g)?.length ?? 0;
 
 export interface Scenario {
   name: string;
